@@ -1,0 +1,336 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+const (
+	// MaxNameSize is the longest name that can be stored, in bytes.
+	MaxNameSize = 1024
+
+	// MaxFlagSize is the largest stored form of a flag, in bytes. It is what
+	// Consul takes by default, so that a flag fits into every store.
+	MaxFlagSize = 512 << 10
+)
+
+// A Flag is what a store keeps: an item, in the Python client's terms. Flags that
+// come from a store are shared, and must not be modified; see [Flag.Clone].
+type Flag struct {
+	// Name is the flag's name. The key under which it is stored decides, not
+	// what the stored form says.
+	Name string
+
+	// Enabled is the switch: a flag that is not enabled is off for everyone.
+	Enabled bool
+
+	// Created is when the flag was created, in whole seconds. It is the zero
+	// time if the stored form has something else than a number of seconds there.
+	Created time.Time
+
+	// ClientData is metadata of the flag's users, a JSON object as a rule. Empty
+	// stands for {}. The text is kept as it was written.
+	ClientData targeting.JSON
+
+	// Conditions say whom the flag is on for: all must hold.
+	Conditions []targeting.Condition
+
+	// Bucketer says for which share of the traffic the flag is on.
+	Bucketer targeting.Bucketer
+
+	// Revision identifies this state of the flag in the store that it is from.
+	// It is opaque; empty means not stored yet.
+	Revision string
+
+	stored *stored // what was read, for what we neither know nor changed
+}
+
+// stored is the outer structure of a stored form that was read, with the fields'
+// exact texts.
+type stored struct {
+	enabled      bool // as understood, to notice changes
+	createdTime  time.Time
+	fields, meta []targeting.Field
+}
+
+// The stored form's fields. [Encode] writes those that are missing in this order,
+// which is the Python client's.
+const (
+	fieldName       = "feature_name"
+	fieldEnabled    = "is_enabled"
+	fieldMeta       = "meta"
+	fieldClientData = "client_data"
+	fieldCreated    = "created_date"
+	fieldConditions = "conditions"
+	fieldBucketer   = "bucketer"
+)
+
+// Evaluate decides whether the flag is on for a request. See
+// [targeting.Evaluate], which it calls with the flag's parts.
+func (f *Flag) Evaluate(r *targeting.Request) (on bool, reason targeting.Reason, err error) {
+	return targeting.Evaluate(f.Enabled, f.Conditions, f.Bucketer, r)
+}
+
+// Clone gives a copy that can be modified. Its parts are immutable or copied.
+func (f *Flag) Clone() *Flag {
+	clone := *f
+	clone.Conditions = slices.Clone(f.Conditions)
+	return &clone
+}
+
+// ValidateName says why a flag cannot have a name: the error matches
+// [ErrInvalidName].
+func ValidateName(name string) error {
+	switch {
+	case len(name) > MaxNameSize:
+		return fmt.Errorf("%w: %d bytes long, at most %d are allowed", ErrInvalidName, len(name), MaxNameSize)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%w: %q is not valid UTF-8", ErrInvalidName, name)
+	}
+	return nil
+}
+
+// ParseClientData reads the client data of a flag: what another client may have
+// stored. The error matches [ErrInvalid].
+func ParseClientData(text targeting.JSON) (targeting.Value, error) {
+	if text == "" {
+		return targeting.Object(), nil
+	}
+	v, err := targeting.ParseJSON(text)
+	if err != nil {
+		return targeting.Value{}, fmt.Errorf("client_data: %w", err)
+	}
+	return v, nil
+}
+
+// Encode gives the stored form of a flag: JSON that every Flipper client reads.
+// What was read and not changed is written as it was, including fields that this
+// module does not know. It refuses what could not be read back, with an error
+// that matches [ErrInvalid] and names the field.
+func Encode(f *Flag) ([]byte, error) {
+	if err := ValidateName(f.Name); err != nil {
+		return nil, err
+	}
+	fields, meta, err := f.fields()
+	if err != nil {
+		return nil, err
+	}
+	text := appendObject(nil, fields, meta)
+	if len(text) > MaxFlagSize {
+		return nil, fmt.Errorf("%w flag %q: its stored form has %d bytes, at most %d are allowed", ErrInvalid, f.Name, len(text), MaxFlagSize)
+	}
+	return text, nil
+}
+
+// fields gives the members of the stored form and of its meta.
+func (f *Flag) fields() (fields, meta []targeting.Field, err error) {
+	enabled, created := enabledJSON(f.Enabled), createdJSON(f.Created)
+	if f.stored != nil {
+		fields, meta = slices.Clone(f.stored.fields), slices.Clone(f.stored.meta)
+		if f.Enabled == f.stored.enabled {
+			enabled = get(fields, fieldEnabled)
+		}
+		if f.Created.Equal(f.stored.createdTime) {
+			created = get(meta, fieldCreated)
+		}
+	}
+	clientData := f.ClientData
+	if clientData == "" {
+		clientData = "{}"
+	}
+	if _, err := ParseClientData(clientData); err != nil {
+		return nil, nil, err
+	}
+	for i, c := range f.Conditions {
+		if err := c.Err(); err != nil {
+			return nil, nil, fmt.Errorf("conditions: element %d: %w", i, err)
+		}
+	}
+	if err := f.Bucketer.Err(); err != nil {
+		return nil, nil, fmt.Errorf("bucketer: %w", err)
+	}
+	fields = set(fields, fieldName, targeting.JSON(targeting.AppendText(nil, f.Name)))
+	fields = set(fields, fieldEnabled, enabled)
+	fields = set(fields, fieldMeta, "")
+	meta = set(meta, fieldClientData, clientData)
+	meta = set(meta, fieldCreated, created)
+	meta = set(meta, fieldConditions, conditionsJSON(f.Conditions, targeting.Condition.JSON))
+	meta = set(meta, fieldBucketer, f.Bucketer.JSON())
+	return fields, meta, nil
+}
+
+func enabledJSON(enabled bool) targeting.JSON {
+	if enabled {
+		return "true"
+	}
+	return "false"
+}
+
+func createdJSON(created time.Time) targeting.JSON {
+	if created.IsZero() {
+		return "0"
+	}
+	return targeting.JSON(targeting.Int(created.Unix()).String())
+}
+
+func conditionsJSON(conditions []targeting.Condition, form func(targeting.Condition) targeting.JSON) targeting.JSON {
+	b := []byte{'['}
+	for i, c := range conditions {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, form(c)...)
+	}
+	return targeting.JSON(append(b, ']'))
+}
+
+func get(fields []targeting.Field, name string) targeting.JSON {
+	for _, f := range fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// set replaces the field in its place, or appends it.
+func set(fields []targeting.Field, name string, value targeting.JSON) []targeting.Field {
+	for i := range fields {
+		if fields[i].Name == name {
+			fields[i].Value = value
+			return fields
+		}
+	}
+	return append(fields, targeting.Field{Name: name, Value: value})
+}
+
+func appendObject(b []byte, fields, meta []targeting.Field) []byte {
+	b = append(b, '{')
+	for i, f := range fields {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = targeting.AppendText(b, f.Name)
+		b = append(b, ": "...)
+		if meta != nil && f.Name == fieldMeta {
+			b = appendObject(b, meta, nil)
+			continue
+		}
+		b = append(b, f.Value...)
+	}
+	return append(b, '}')
+}
+
+// Decode reads the stored form of the flag of a name, as the Python client does:
+// it accepts what that accepts. The error is an [*UnreadableError].
+//
+// A ramp that was stored without a start begins when it is read.
+func Decode(name string, text []byte) (*Flag, error) {
+	f, err := decode(name, targeting.JSON(text))
+	if err != nil {
+		return nil, &UnreadableError{name, err}
+	}
+	return f, nil
+}
+
+func decode(name string, text targeting.JSON) (*Flag, error) {
+	fields, err := targeting.SplitObject(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, required := range []string{fieldName, fieldEnabled, fieldMeta} {
+		if get(fields, required) == "" {
+			return nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
+		}
+	}
+	meta, err := targeting.SplitObject(get(fields, fieldMeta))
+	if err != nil {
+		return nil, fmt.Errorf("meta: %w", err)
+	}
+	created := get(meta, fieldCreated)
+	if created == "" {
+		return nil, fmt.Errorf("%w: meta.created_date is missing", ErrInvalid)
+	}
+	f := &Flag{
+		Name:       name,
+		Enabled:    get(fields, fieldEnabled) != "false",
+		Created:    parseCreated(created),
+		ClientData: get(meta, fieldClientData),
+		stored:     &stored{fields: fields, meta: meta},
+	}
+	f.stored.enabled, f.stored.createdTime = f.Enabled, f.Created
+	if isFalseValue(f.ClientData) {
+		f.ClientData = ""
+	}
+	if text := get(meta, fieldConditions); text != "" {
+		if f.Conditions, err = targeting.ParseConditions(text); err != nil {
+			return nil, err
+		}
+	}
+	if text := get(meta, fieldBucketer); text != "" {
+		if f.Bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func parseCreated(text targeting.JSON) time.Time {
+	v, err := targeting.ParseJSON(text)
+	if seconds, ok := v.Any().(int64); err == nil && ok {
+		return time.Unix(seconds, 0).UTC()
+	}
+	return time.Time{}
+}
+
+// isFalseValue reports whether Python takes the value for false, so that its
+// client reads it as no client data.
+func isFalseValue(text targeting.JSON) bool {
+	if text == "" {
+		return true
+	}
+	v, err := targeting.ParseJSON(text)
+	if err != nil {
+		return false
+	}
+	switch v.Kind() {
+	case targeting.KindNull:
+		return true
+	case targeting.KindText:
+		return v.Any() == ""
+	case targeting.KindList:
+		return len(v.Elements()) == 0
+	case targeting.KindObject:
+		return len(v.Members()) == 0
+	}
+	return v.Equal(targeting.Int(0))
+}
+
+// Meta gives the flag's meta as the Python client shows and writes it: the
+// object of client_data, created_date, conditions and bucketer, with defaults
+// filled in and without what this module does not know.
+func (f *Flag) Meta() targeting.JSON {
+	clientData := targeting.Object()
+	if v, err := ParseClientData(f.ClientData); err == nil {
+		clientData = v
+	}
+	created := createdJSON(f.Created)
+	if f.stored != nil && f.Created.Equal(f.stored.createdTime) {
+		v, _ := targeting.ParseJSON(get(f.stored.meta, fieldCreated))
+		created = targeting.JSON(v.String())
+	}
+	canonical := func(c targeting.Condition) targeting.JSON { return targeting.JSON(c.AppendCanonical(nil)) }
+	return targeting.JSON(appendObject(nil, []targeting.Field{
+		{Name: fieldClientData, Value: targeting.JSON(clientData.String())},
+		{Name: fieldCreated, Value: created},
+		{Name: fieldConditions, Value: conditionsJSON(f.Conditions, canonical)},
+		{Name: fieldBucketer, Value: targeting.JSON(f.Bucketer.AppendCanonical(nil))},
+	}, nil))
+}

@@ -1,0 +1,234 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package targeting
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Bucketer turns a flag on for a share of the traffic. The zero Bucketer is
+// the Python client's NoOpBucketer, which leaves an enabled flag on for all.
+type Bucketer struct{ *bucketer }
+
+type bucketer struct {
+	kind       bucketerKind
+	percentage Percentage
+	keys       []Value  // as stored: usually text, in the order given, no duplicates
+	names      []string // the text among keys, sorted
+	buckets    int      // with a constant percentage: how many buckets, from 0, are enabled
+	source     JSON     // the exact text, if it was read
+	err        error    // why the bucketer cannot be stored
+}
+
+type bucketerKind uint8
+
+const (
+	noOp bucketerKind = iota
+	random
+	consistentHash
+)
+
+var bucketerTypes = [...]string{"NoOpBucketer", "PercentageBucketer", "ConsistentHashPercentageBucketer"}
+
+// NoBucketer gives the bucketer that leaves an enabled flag on for all.
+func NoBucketer() Bucketer { return Bucketer{} }
+
+// NewPercentageBucketer gives a bucketer that draws a random number for every
+// evaluation: the same user gets different answers. It looks at no attributes.
+func NewPercentageBucketer(p Percentage) Bucketer {
+	return Bucketer{&bucketer{kind: random, percentage: p, err: p.err}}
+}
+
+// NewConsistentHashBucketer gives a bucketer that gives the same answer for the
+// same attributes: a sticky rollout. It hashes the attributes named by keys, or
+// all attributes if there are no keys; usually that is the user's id alone. A
+// request without any of them is in bucket 32, like every other such request.
+//
+// The hash covers the attributes' names and values, not the flag's name: flags
+// with the same keys and percentage are on for the same users. The int 1, the
+// float 1.0 and the text "1" are in different buckets.
+func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
+	b := &bucketer{kind: consistentHash, percentage: p, err: p.err}
+	for _, key := range keys {
+		if err := validText(key); err != nil && b.err == nil {
+			b.err = fmt.Errorf("%w bucketer: key %q %v", ErrInvalid, key, err)
+		}
+		b.addKey(Text(key))
+	}
+	b.compile()
+	return Bucketer{b}
+}
+
+// ParseBucketer reads a bucketer in its stored form, as the Python client does;
+// null is the NoOpBucketer. A ramp without start begins at now. The error matches
+// [ErrInvalid].
+func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
+	v, err := ParseJSON(text)
+	if err != nil {
+		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
+	}
+	if v.kind == KindNull {
+		return Bucketer{}, nil
+	}
+	if v.kind != KindObject {
+		return Bucketer{}, fmt.Errorf("%w bucketer: must be an object, not %s", ErrInvalid, v.kind)
+	}
+	name, _ := v.member("type")
+	kind := slices.Index(bucketerTypes[:], name.text)
+	if name.kind != KindText || kind < 0 {
+		return Bucketer{}, fmt.Errorf("%w bucketer: unknown type %s", ErrInvalid, name)
+	}
+	b := &bucketer{kind: bucketerKind(kind), source: text}
+	if b.kind == noOp {
+		return Bucketer{b}, nil
+	}
+	fields, err := SplitObject(text)
+	if err != nil {
+		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
+	}
+	for _, f := range fields {
+		switch {
+		case f.Name == "percentage" && f.Value != "null":
+			b.percentage, err = ParsePercentage(f.Value, now)
+		case f.Name == "key_whitelist" && b.kind == consistentHash:
+			err = b.parseKeys(f.Value)
+		}
+		if err != nil {
+			return Bucketer{}, fmt.Errorf("bucketer: %w", err)
+		}
+	}
+	b.compile()
+	return Bucketer{b}, nil
+}
+
+// parseKeys reads a whitelist. The Python client makes a set of whatever it can
+// iterate over.
+func (b *bucketer) parseKeys(text JSON) error {
+	v, err := ParseJSON(text)
+	if err != nil {
+		return err
+	}
+	switch v.kind {
+	case KindList:
+		for _, key := range v.more.list {
+			if key.kind == KindList || key.kind == KindObject {
+				return fmt.Errorf("%w key_whitelist: must hold names, not %s", ErrInvalid, key.kind)
+			}
+			b.addKey(key)
+		}
+	case KindObject:
+		for _, m := range v.more.members {
+			b.addKey(Text(m.Key))
+		}
+	case KindText:
+		for rest := v.text; rest != ""; {
+			_, size := decodeRune(rest)
+			b.addKey(Text(rest[:size]))
+			rest = rest[size:]
+		}
+	default:
+		return fmt.Errorf("%w key_whitelist: must be a list of names, not %s", ErrInvalid, v.kind)
+	}
+	return nil
+}
+
+func (b *bucketer) addKey(key Value) {
+	if !slices.ContainsFunc(b.keys, key.Equal) {
+		b.keys = append(b.keys, key)
+	}
+}
+
+func (b *bucketer) compile() {
+	for _, key := range b.keys {
+		// The Python client takes the name randomizer for itself.
+		if key.kind == KindText && key.text != randomizer {
+			b.names = append(b.names, key.text)
+		}
+	}
+	slices.Sort(b.names)
+	if b.percentage.ramp {
+		return
+	}
+	p, _ := b.percentage.Value(time.Time{})
+	for b.buckets < bucketCount {
+		on, err := scoreEnables(score(b.buckets), p)
+		if err != nil {
+			b.buckets = bucketsUnordered
+			return
+		}
+		if !on {
+			return
+		}
+		b.buckets++
+	}
+}
+
+// Err says why the bucketer cannot be stored: the error matches [ErrInvalid]. It
+// is nil for a bucketer that was read.
+func (b Bucketer) Err() error {
+	if b.bucketer == nil {
+		return nil
+	}
+	return b.err
+}
+
+// IsNoOp reports whether this is the bucketer that leaves an enabled flag on for
+// all.
+func (b Bucketer) IsNoOp() bool { return b.bucketer == nil || b.kind == noOp }
+
+// Type gives the stored name of the bucketer's type: "NoOpBucketer",
+// "PercentageBucketer" or "ConsistentHashPercentageBucketer".
+func (b Bucketer) Type() string {
+	if b.bucketer == nil {
+		return bucketerTypes[noOp]
+	}
+	return bucketerTypes[b.kind]
+}
+
+// Percentage gives the share of the traffic. For the NoOpBucketer it means
+// nothing.
+func (b Bucketer) Percentage() Percentage {
+	if b.bucketer == nil {
+		return Percentage{}
+	}
+	return b.percentage
+}
+
+// Keys gives the names of the attributes that a consistent hash covers, sorted.
+// Empty means all.
+func (b Bucketer) Keys() []string {
+	if b.bucketer == nil {
+		return nil
+	}
+	return slices.Clone(b.names)
+}
+
+// JSON gives the bucketer's stored form: exactly as it was read, if it was.
+func (b Bucketer) JSON() JSON {
+	if b.bucketer != nil && b.source != "" {
+		return b.source
+	}
+	return JSON(b.AppendCanonical(nil))
+}
+
+// AppendCanonical appends the stored form as the Python client writes it, from
+// what it understands of the bucketer.
+func (b Bucketer) AppendCanonical(buf []byte) []byte {
+	buf = append(buf, `{"type": `...)
+	buf = AppendText(buf, b.Type())
+	if !b.IsNoOp() {
+		buf = append(buf, `, "percentage": `...)
+		buf = b.percentage.AppendCanonical(buf)
+		if b.kind == consistentHash {
+			buf = append(buf, `, "key_whitelist": `...)
+			buf = List(b.keys...).AppendJSON(buf)
+		}
+	}
+	return append(buf, '}')
+}
+
+// String gives the stored form.
+func (b Bucketer) String() string { return string(b.JSON()) }

@@ -1,0 +1,209 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package targeting
+
+import (
+	"fmt"
+	"strings"
+)
+
+// An Operator says how a check compares an attribute with its value. The
+// attribute is on the left: with [OpGreater], the attribute must be greater.
+type Operator uint8
+
+// The operators.
+const (
+	OpEqual Operator = iota
+	OpNotEqual
+	OpGreater
+	OpGreaterOrEqual
+	OpLess
+	OpLessOrEqual
+	OpIn
+	OpNotIn
+)
+
+// operatorSymbols are the stored forms. Equality has none: it is stored as null.
+var operatorSymbols = [...]string{"", "ne", "gt", "gte", "lt", "lte", "in", "not_in"}
+
+// String gives the operator's symbol: "eq", which is stored as null, "ne", "gt",
+// "gte", "lt", "lte", "in" or "not_in".
+func (o Operator) String() string {
+	if o == OpEqual {
+		return "eq"
+	}
+	return o.symbol()
+}
+
+func (o Operator) symbol() string {
+	if int(o) < len(operatorSymbols) {
+		return operatorSymbols[o]
+	}
+	return fmt.Sprintf("Operator(%d)", uint8(o))
+}
+
+// ParseOperator gives the operator of a symbol as [Operator.String] gives it.
+// The empty symbol is equality.
+func ParseOperator(symbol string) (Operator, error) {
+	if symbol == "" || symbol == OpEqual.String() {
+		return OpEqual, nil
+	}
+	for i, s := range operatorSymbols {
+		if s == symbol {
+			return Operator(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%w operator %q (use one of eq ne gt gte lt lte in not_in)", ErrInvalid, symbol)
+}
+
+// A Check compares one attribute of a request with a value. Make one with
+// [Equal], [NotEqual], [Greater], [GreaterOrEqual], [Less], [LessOrEqual], [In],
+// [NotIn] or [NewCheck], and put it into a condition with [NewCondition].
+type Check struct {
+	// Variable is the name of the attribute. It must not hold "__", nor end in
+	// "_", nor be "self": the Python client could not read it back.
+	Variable string
+	Operator Operator
+	Value    Value
+
+	source JSON  // the exact text of Value, if it was read
+	err    error // why the check cannot be stored
+}
+
+// NewCheck makes a check. The value may be whatever [ValueOf] takes.
+func NewCheck(variable string, operator Operator, value any) Check {
+	v, err := ValueOf(value)
+	if err != nil {
+		err = fmt.Errorf("value of the check on %q: %w", variable, err)
+	}
+	return Check{Variable: variable, Operator: operator, Value: v, err: err}
+}
+
+// Equal holds if the attribute equals value.
+func Equal(variable string, value any) Check { return NewCheck(variable, OpEqual, value) }
+
+// NotEqual holds if the attribute does not equal value.
+func NotEqual(variable string, value any) Check { return NewCheck(variable, OpNotEqual, value) }
+
+// Greater holds if the attribute is greater than value.
+func Greater(variable string, value any) Check { return NewCheck(variable, OpGreater, value) }
+
+// GreaterOrEqual holds if the attribute is value or greater.
+func GreaterOrEqual(variable string, value any) Check {
+	return NewCheck(variable, OpGreaterOrEqual, value)
+}
+
+// Less holds if the attribute is less than value.
+func Less(variable string, value any) Check { return NewCheck(variable, OpLess, value) }
+
+// LessOrEqual holds if the attribute is value or less.
+func LessOrEqual(variable string, value any) Check { return NewCheck(variable, OpLessOrEqual, value) }
+
+// In holds if the attribute equals one of values.
+func In(variable string, values ...any) Check { return NewCheck(variable, OpIn, values) }
+
+// NotIn holds if the attribute equals none of values.
+func NotIn(variable string, values ...any) Check { return NewCheck(variable, OpNotIn, values) }
+
+// ParseCheckKey reads a check key as the Python client does: the name of an
+// attribute, or the name, two underscores and an operator, such as "age__gte".
+// A key that parts into three or more at "__" is a name as a whole.
+func ParseCheckKey(key string) (variable string, operator Operator, err error) {
+	if key == "self" {
+		return "", 0, fmt.Errorf("%w check key: %q is a reserved word of the Python client", ErrInvalid, key)
+	}
+	parts := strings.SplitN(key, "__", 3)
+	if len(parts) != 2 {
+		return key, OpEqual, nil
+	}
+	if parts[1] == "" || parts[1] == OpEqual.String() {
+		return "", 0, fmt.Errorf("%w check key %q: unknown operator %q", ErrInvalid, key, parts[1])
+	}
+	operator, err = ParseOperator(parts[1])
+	if err != nil {
+		return "", 0, fmt.Errorf("check key %q: %w", key, err)
+	}
+	return parts[0], operator, nil
+}
+
+// ValueJSON gives the JSON text of the check's value: exactly as it was read, if
+// it was.
+func (c Check) ValueJSON() JSON {
+	if c.source != "" {
+		return c.source
+	}
+	return JSON(c.Value.String())
+}
+
+// validate says what is wrong with a check that a caller made. Checks that are
+// read may be odder than this: they are there, and mean something.
+func (c Check) validate() error {
+	if c.err != nil {
+		return c.err
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w check on %q: %s", ErrInvalid, c.Variable, fmt.Sprintf(format, args...))
+	}
+	if err := validText(c.Variable); err != nil {
+		return fail("variable %v", err)
+	}
+	if err := validValue(c.Value); err != nil {
+		return fail("value %v", err)
+	}
+	switch {
+	case strings.Contains(c.Variable, "__"), strings.HasSuffix(c.Variable, "_"):
+		return fail("a variable must not hold \"__\" nor end in \"_\": the Python client could not read it back")
+	case c.Variable == "self":
+		return fail("\"self\" is a reserved word of the Python client")
+	case int(c.Operator) >= len(operatorSymbols):
+		return fail("unknown operator %d", c.Operator)
+	}
+	switch kind := c.Value.Kind(); c.Operator {
+	case OpEqual, OpNotEqual:
+		if kind == KindList {
+			return fail("a list where a scalar belongs (for one of several values, use In or NotIn)")
+		}
+	case OpGreater, OpGreaterOrEqual, OpLess, OpLessOrEqual:
+		if kind == KindNull || kind == KindList || kind == KindObject {
+			return fail("%s has no order: %s needs a number or text", kind, c.Operator)
+		}
+		if kind == KindFloat && c.Value.float() != c.Value.float() {
+			return fail("NaN has no order")
+		}
+	case OpIn, OpNotIn:
+		if kind != KindList && kind != KindText && kind != KindObject {
+			return fail("%s needs a list of values, not %s", c.Operator, kind)
+		}
+	}
+	return nil
+}
+
+// holds compares. The error matches [ErrKind].
+func (c *Check) holds(attribute Value) (bool, error) {
+	switch c.Operator {
+	case OpEqual:
+		return attribute.Equal(c.Value), nil
+	case OpNotEqual:
+		return !attribute.Equal(c.Value), nil
+	case OpIn:
+		return c.Value.contains(attribute)
+	case OpNotIn:
+		in, err := c.Value.contains(attribute)
+		return !in, err
+	}
+	order, ordered, err := compareOrder(attribute, c.Value)
+	if err != nil || !ordered {
+		return false, err
+	}
+	switch c.Operator {
+	case OpGreater:
+		return order > 0, nil
+	case OpGreaterOrEqual:
+		return order >= 0, nil
+	case OpLess:
+		return order < 0, nil
+	default: // OpLessOrEqual
+		return order <= 0, nil
+	}
+}
