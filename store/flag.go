@@ -118,27 +118,28 @@ func Encode(f *Flag) ([]byte, error) {
 	if err := ValidateName(f.Name); err != nil {
 		return nil, err
 	}
-	fields, meta, err := f.fields()
+	fields, err := f.fields()
 	if err != nil {
 		return nil, err
 	}
-	text := appendObject(nil, fields, meta)
+	text := targeting.AppendObject(nil, fields)
 	if len(text) > MaxFlagSize {
 		return nil, fmt.Errorf("%w flag %q: its stored form has %d bytes, at most %d are allowed", ErrInvalid, f.Name, len(text), MaxFlagSize)
 	}
 	return text, nil
 }
 
-// fields gives the members of the stored form and of its meta.
-func (f *Flag) fields() (fields, meta []targeting.Field, err error) {
+// fields gives the members of the stored form.
+func (f *Flag) fields() ([]targeting.Field, error) {
+	var fields, meta []targeting.Field
 	enabled, created := enabledJSON(f.Enabled), createdJSON(f.Created)
 	if f.stored != nil {
 		fields, meta = slices.Clone(f.stored.fields), slices.Clone(f.stored.meta)
 		if f.Enabled == f.stored.enabled {
-			enabled = get(fields, fieldEnabled)
+			enabled = targeting.GetField(fields, fieldEnabled)
 		}
 		if f.Created.Equal(f.stored.createdTime) {
-			created = get(meta, fieldCreated)
+			created = targeting.GetField(meta, fieldCreated)
 		}
 	}
 	clientData := f.ClientData
@@ -146,24 +147,23 @@ func (f *Flag) fields() (fields, meta []targeting.Field, err error) {
 		clientData = "{}"
 	}
 	if _, err := ParseClientData(clientData); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i, c := range f.Conditions {
 		if err := c.Err(); err != nil {
-			return nil, nil, fmt.Errorf("conditions: element %d: %w", i, err)
+			return nil, fmt.Errorf("conditions: element %d: %w", i, err)
 		}
 	}
 	if err := f.Bucketer.Err(); err != nil {
-		return nil, nil, fmt.Errorf("bucketer: %w", err)
+		return nil, fmt.Errorf("bucketer: %w", err)
 	}
-	fields = set(fields, fieldName, targeting.JSON(targeting.AppendText(nil, f.Name)))
-	fields = set(fields, fieldEnabled, enabled)
-	fields = set(fields, fieldMeta, "")
-	meta = set(meta, fieldClientData, clientData)
-	meta = set(meta, fieldCreated, created)
-	meta = set(meta, fieldConditions, conditionsJSON(f.Conditions, targeting.Condition.JSON))
-	meta = set(meta, fieldBucketer, f.Bucketer.JSON())
-	return fields, meta, nil
+	fields = targeting.SetField(fields, fieldName, targeting.JSON(targeting.AppendText(nil, f.Name)))
+	fields = targeting.SetField(fields, fieldEnabled, enabled)
+	meta = targeting.SetField(meta, fieldClientData, clientData)
+	meta = targeting.SetField(meta, fieldCreated, created)
+	meta = targeting.SetField(meta, fieldConditions, conditionsJSON(f.Conditions, targeting.Condition.JSON))
+	meta = targeting.SetField(meta, fieldBucketer, f.Bucketer.JSON())
+	return targeting.SetField(fields, fieldMeta, targeting.JSON(targeting.AppendObject(nil, meta))), nil
 }
 
 func enabledJSON(enabled bool) targeting.JSON {
@@ -191,43 +191,6 @@ func conditionsJSON(conditions []targeting.Condition, form func(targeting.Condit
 	return targeting.JSON(append(b, ']'))
 }
 
-func get(fields []targeting.Field, name string) targeting.JSON {
-	for _, f := range fields {
-		if f.Name == name {
-			return f.Value
-		}
-	}
-	return ""
-}
-
-// set replaces the field in its place, or appends it.
-func set(fields []targeting.Field, name string, value targeting.JSON) []targeting.Field {
-	for i := range fields {
-		if fields[i].Name == name {
-			fields[i].Value = value
-			return fields
-		}
-	}
-	return append(fields, targeting.Field{Name: name, Value: value})
-}
-
-func appendObject(b []byte, fields, meta []targeting.Field) []byte {
-	b = append(b, '{')
-	for i, f := range fields {
-		if i > 0 {
-			b = append(b, ", "...)
-		}
-		b = targeting.AppendText(b, f.Name)
-		b = append(b, ": "...)
-		if meta != nil && f.Name == fieldMeta {
-			b = appendObject(b, meta, nil)
-			continue
-		}
-		b = append(b, f.Value...)
-	}
-	return append(b, '}')
-}
-
 // Decode reads the stored form of the flag of a name, as the Python client does:
 // it accepts what that accepts. The error is an [*UnreadableError].
 //
@@ -246,35 +209,35 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 		return nil, err
 	}
 	for _, required := range []string{fieldName, fieldEnabled, fieldMeta} {
-		if get(fields, required) == "" {
+		if targeting.GetField(fields, required) == "" {
 			return nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
 		}
 	}
-	meta, err := targeting.SplitObject(get(fields, fieldMeta))
+	meta, err := targeting.SplitObject(targeting.GetField(fields, fieldMeta))
 	if err != nil {
 		return nil, fmt.Errorf("meta: %w", err)
 	}
-	created := get(meta, fieldCreated)
+	created := targeting.GetField(meta, fieldCreated)
 	if created == "" {
 		return nil, fmt.Errorf("%w: meta.created_date is missing", ErrInvalid)
 	}
 	f := &Flag{
 		Name:       name,
-		Enabled:    get(fields, fieldEnabled) != "false",
+		Enabled:    targeting.GetField(fields, fieldEnabled) != "false",
 		Created:    parseCreated(created),
-		ClientData: get(meta, fieldClientData),
+		ClientData: targeting.GetField(meta, fieldClientData),
 		stored:     &stored{fields: fields, meta: meta},
 	}
 	f.stored.enabled, f.stored.createdTime = f.Enabled, f.Created
 	if isFalseValue(f.ClientData) {
 		f.ClientData = ""
 	}
-	if text := get(meta, fieldConditions); text != "" {
+	if text := targeting.GetField(meta, fieldConditions); text != "" {
 		if f.Conditions, err = targeting.ParseConditions(text); err != nil {
 			return nil, err
 		}
 	}
-	if text := get(meta, fieldBucketer); text != "" {
+	if text := targeting.GetField(meta, fieldBucketer); text != "" {
 		if f.Bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
 			return nil, err
 		}
@@ -323,14 +286,14 @@ func (f *Flag) Meta() targeting.JSON {
 	}
 	created := createdJSON(f.Created)
 	if f.stored != nil && f.Created.Equal(f.stored.createdTime) {
-		v, _ := targeting.ParseJSON(get(f.stored.meta, fieldCreated))
+		v, _ := targeting.ParseJSON(targeting.GetField(f.stored.meta, fieldCreated))
 		created = targeting.JSON(v.String())
 	}
 	canonical := func(c targeting.Condition) targeting.JSON { return targeting.JSON(c.AppendCanonical(nil)) }
-	return targeting.JSON(appendObject(nil, []targeting.Field{
+	return targeting.JSON(targeting.AppendObject(nil, []targeting.Field{
 		{Name: fieldClientData, Value: targeting.JSON(clientData.String())},
 		{Name: fieldCreated, Value: created},
 		{Name: fieldConditions, Value: conditionsJSON(f.Conditions, canonical)},
 		{Name: fieldBucketer, Value: targeting.JSON(f.Bucketer.AppendCanonical(nil))},
-	}, nil))
+	}))
 }

@@ -45,6 +45,28 @@ type Field struct {
 	Value JSON
 }
 
+// GetField gives the text of a field's value, or "" if there is no such field.
+func GetField(fields []Field, name string) JSON {
+	for _, f := range fields {
+		if f.Name == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// SetField replaces a field in its place, or appends it. Like append, it may
+// modify fields.
+func SetField(fields []Field, name string, value JSON) []Field {
+	for i := range fields {
+		if fields[i].Name == name {
+			fields[i].Value = value
+			return fields
+		}
+	}
+	return append(fields, Field{name, value})
+}
+
 // SplitObject reads the text of a JSON object and gives its members with the
 // exact texts of their values, all of which are valid. Of a name given twice,
 // the last value counts, at the place of the first.

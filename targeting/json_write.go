@@ -86,6 +86,20 @@ func appendFloat(b []byte, f float64) []byte {
 	return append(b, ".0"...)
 }
 
+// AppendObject appends an object of fields, with their exact texts.
+func AppendObject(b []byte, fields []Field) []byte {
+	b = append(b, '{')
+	for i, f := range fields {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = AppendText(b, f.Name)
+		b = append(b, ": "...)
+		b = append(b, f.Value...)
+	}
+	return append(b, '}')
+}
+
 const hexDigits = "0123456789abcdef"
 
 // AppendText appends text as a JSON string, as [Value.AppendJSON] does.

@@ -1,0 +1,93 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// An Attr is an attribute of a request: a name and a value. The int 1, the float
+// 1.0 and the text "1" are different values for a sticky rollout, so all services
+// must give an attribute in the same kind.
+type Attr = targeting.Attr
+
+// String gives an attribute whose value is text.
+func String(name, value string) Attr { return Attr{Name: name, Value: targeting.Text(value)} }
+
+// Int gives an attribute whose value is an int.
+func Int(name string, value int) Attr { return Attr{Name: name, Value: targeting.Int(int64(value))} }
+
+// Int64 gives an attribute whose value is an int.
+func Int64(name string, value int64) Attr { return Attr{Name: name, Value: targeting.Int(value)} }
+
+// Uint64 gives an attribute whose value is an int. It allocates for values beyond
+// the largest int64.
+func Uint64(name string, value uint64) Attr { return Attr{Name: name, Value: targeting.Uint(value)} }
+
+// Float64 gives an attribute whose value is a float.
+func Float64(name string, value float64) Attr {
+	return Attr{Name: name, Value: targeting.Float(value)}
+}
+
+// Bool gives an attribute whose value is true or false.
+func Bool(name string, value bool) Attr { return Attr{Name: name, Value: targeting.Bool(value)} }
+
+// Value gives an attribute with a value of any kind, such as a list.
+func Value(name string, value targeting.Value) Attr { return Attr{Name: name, Value: value} }
+
+// Any gives an attribute whose value is whatever [targeting.ValueOf] takes. The
+// error matches [store.ErrInvalid].
+func Any(name string, value any) (Attr, error) {
+	v, err := targeting.ValueOf(value)
+	if err != nil {
+		return Attr{}, fmt.Errorf("attribute %q: %w", name, err)
+	}
+	return Attr{Name: name, Value: v}, nil
+}
+
+// A scope is what a context carries for evaluations. It is immutable but for the
+// pins, which are shared by all scopes below the one that they began in.
+type scope struct {
+	attrs []Attr // each name once
+	pins  *pins  // nil unless flags are pinned
+}
+
+type scopeKey struct{}
+
+// noScope is what a context carries that carries nothing.
+var noScope = new(scope)
+
+func scopeOf(ctx context.Context) *scope {
+	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
+		return s
+	}
+	return noScope
+}
+
+// WithAttrs gives a context that carries attributes, beside those that ctx
+// carries already, for all evaluations that get it. Of attributes of one name,
+// the one set last counts; one that is given with the call wins over all.
+func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
+	if len(attrs) == 0 {
+		return ctx
+	}
+	outer := scopeOf(ctx)
+	merged := make([]Attr, len(outer.attrs), len(outer.attrs)+len(attrs))
+	copy(merged, outer.attrs)
+	for _, attr := range attrs {
+		if i := slices.IndexFunc(merged, func(a Attr) bool { return a.Name == attr.Name }); i >= 0 {
+			merged[i] = attr
+			continue
+		}
+		merged = append(merged, attr)
+	}
+	return context.WithValue(ctx, scopeKey{}, &scope{merged, outer.pins})
+}
+
+// AttrsFrom gives the attributes that a context carries. Do not modify them.
+func AttrsFrom(ctx context.Context) []Attr { return scopeOf(ctx).attrs }

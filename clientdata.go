@@ -1,0 +1,144 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// SetClientData merges data into a flag's client data, at the top level: a key
+// that is there is replaced, and keys cannot be removed. The values may be
+// whatever [targeting.ValueOf] takes; ints of any size stay ints. Keys that data
+// does not name keep their exact text. If data cannot be stored, the error
+// matches [store.ErrInvalid]; if there is no such flag, [store.ErrNotFound].
+func (c *FeatureFlagClient) SetClientData(ctx context.Context, name string, data map[string]any) error {
+	if err := c.setClientData(ctx, name, data); err != nil {
+		return fmt.Errorf("set client data of flag %q: %w", name, err)
+	}
+	return nil
+}
+
+func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data map[string]any) error {
+	if _, err := mergeClientData("", data); err != nil {
+		return err
+	}
+	event := Event{Type: PreSetClientData, Name: name}
+	if c.events.handles(PreSetClientData) {
+		// The handlers see the merged data.
+		f, err := c.store.Get(ctx, name)
+		if err != nil {
+			return err
+		}
+		if event.ClientData, err = mergedClientData(f.ClientData, data); err != nil {
+			return err
+		}
+	}
+	if err := c.events.emit(ctx, event); err != nil {
+		return err
+	}
+	stored, err := store.Update(ctx, c.store, name, func(f *store.Flag) (err error) {
+		f.ClientData, err = mergeClientData(f.ClientData, data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	event.Type = PostSetClientData
+	if c.events.handles(PostSetClientData) {
+		if event.ClientData, err = clientDataMap(stored.ClientData); err != nil {
+			return err
+		}
+	}
+	return c.events.emit(ctx, event)
+}
+
+// ClientData gives a flag's client data. Its values are nil, bool, int64,
+// *big.Int (only beyond int64), float64, string, []any and map[string]any. If
+// there is no such flag, the error matches [store.ErrNotFound]; if another client
+// stored something else than an object, [store.ErrInvalid].
+func (c *FeatureFlagClient) ClientData(ctx context.Context, name string) (map[string]any, error) {
+	f, err := c.store.Get(ctx, name)
+	if err == nil {
+		var data map[string]any
+		if data, err = clientDataMap(f.ClientData); err == nil {
+			return data, nil
+		}
+	}
+	return nil, fmt.Errorf("client data of flag %q: %w", name, err)
+}
+
+// Meta gives a flag's meta, the object of client_data, created_date, conditions
+// and bucketer, as JSON text in the form of the Python client's get_meta.
+// [FeatureFlagClient.Lookup] gives the same as Go values. If there is no such
+// flag, the error matches [store.ErrNotFound].
+func (c *FeatureFlagClient) Meta(ctx context.Context, name string) (targeting.JSON, error) {
+	f, err := c.store.Get(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("meta of flag %q: %w", name, err)
+	}
+	return f.Meta(), nil
+}
+
+func clientDataMap(text targeting.JSON) (map[string]any, error) {
+	v, err := store.ParseClientData(text)
+	if err != nil {
+		return nil, err
+	}
+	data, ok := v.Any().(map[string]any)
+	if !ok {
+		return nil, notAnObject(v)
+	}
+	return data, nil
+}
+
+func notAnObject(v targeting.Value) error {
+	return fmt.Errorf("%w client_data: what is stored is %s, not an object", store.ErrInvalid, v.Kind())
+}
+
+func mergedClientData(text targeting.JSON, data map[string]any) (map[string]any, error) {
+	merged, err := mergeClientData(text, data)
+	if err != nil {
+		return nil, err
+	}
+	return clientDataMap(merged)
+}
+
+// mergeClientData puts data into the text of an object, and leaves the rest of
+// the text as it is. New keys come last, sorted.
+func mergeClientData(text targeting.JSON, data map[string]any) (targeting.JSON, error) {
+	v, err := store.ParseClientData(text)
+	if err != nil {
+		return "", err
+	}
+	if v.Kind() != targeting.KindObject {
+		return "", notAnObject(v)
+	}
+	if len(data) == 0 {
+		return text, nil
+	}
+	var fields []targeting.Field
+	if text != "" {
+		if fields, err = targeting.SplitObject(text); err != nil {
+			return "", err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		value, err := targeting.ValueOf(data[key])
+		if err != nil {
+			return "", fmt.Errorf("client_data: key %q: %w", key, err)
+		}
+		fields = targeting.SetField(fields, key, targeting.JSON(value.String()))
+	}
+	merged := targeting.JSON(targeting.AppendObject(nil, fields))
+	if _, err := store.ParseClientData(merged); err != nil {
+		return "", err
+	}
+	return merged, nil
+}

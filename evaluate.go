@@ -1,0 +1,114 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// A Reason says why an evaluation answered as it did. The terms are
+// OpenFeature's.
+type Reason = targeting.Reason
+
+// The reasons.
+const (
+	ReasonStatic         = targeting.ReasonStatic
+	ReasonTargetingMatch = targeting.ReasonTargetingMatch
+	ReasonDefault        = targeting.ReasonDefault
+	ReasonSplit          = targeting.ReasonSplit
+	ReasonDisabled       = targeting.ReasonDisabled
+	ReasonError          = targeting.ReasonError
+)
+
+// An Evaluation is an answer, and how it came about.
+type Evaluation struct {
+	// Enabled is the answer. It is false if there is an error.
+	Enabled bool
+	// Reason says what decided.
+	Reason Reason
+	// Err says why there is no answer: it matches [store.ErrNotFound],
+	// [store.ErrUnreadable], [store.ErrUnavailable], the context's error, or
+	// [targeting.ErrKind] where the Python client would raise TypeError. It is
+	// nil unless Reason is [ReasonError].
+	Err error
+	// Age is how long ago the store last knew that the flag is as it was
+	// evaluated. It is 0 for stores that read what is current.
+	Age time.Duration
+}
+
+// IsEnabled reports whether a flag is on for a request with these attributes and
+// those that ctx carries. It never fails: if there is no such flag, or the store
+// cannot tell in time, or a condition cannot be evaluated, the answer is false,
+// and the cause is reported (see [WithLogger] and [WithErrorHandler]).
+//
+// On stores that answer from memory it neither blocks nor allocates.
+func (c *FeatureFlagClient) IsEnabled(ctx context.Context, name string, attrs ...Attr) bool {
+	return c.IsEnabledOr(ctx, name, false, attrs...)
+}
+
+// IsEnabledOr is [FeatureFlagClient.IsEnabled] with another answer than false for
+// when there is none.
+func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) bool {
+	on, _, err := c.evaluate(ctx, name, attrs)
+	if err != nil {
+		c.reports.report(ctx, name, err)
+		return otherwise
+	}
+	return on
+}
+
+// Evaluate is [FeatureFlagClient.IsEnabled] with the reason, and with the error
+// instead of a report.
+func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
+	on, reason, err := c.evaluate(ctx, name, attrs)
+	return Evaluation{Enabled: on, Reason: reason, Err: err}
+}
+
+func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, attrs []Attr) (on bool, reason Reason, err error) {
+	s := scopeOf(ctx)
+	r := targeting.Request{Attrs: attrs, Inherited: s.attrs}
+	if s.pins != nil {
+		return c.evaluatePinned(ctx, name, s.pins, &r)
+	}
+	f, err := c.find(ctx, name)
+	if err != nil {
+		return false, ReasonError, err
+	}
+	return f.Evaluate(&r)
+}
+
+func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, pins *pins, r *targeting.Request) (on bool, reason Reason, err error) {
+	pinned := pins.get(pinKey{c, name}, func() (*store.Flag, bool, error) {
+		f, err := c.find(ctx, name)
+		// That one caller gave up says nothing about the flag.
+		return f, err == nil || ctx.Err() == nil, err
+	})
+	if pinned.err != nil {
+		return false, ReasonError, pinned.err
+	}
+	r.Time, r.Random = pins.time, func() float64 { return pinned.random }
+	return pinned.flag.Evaluate(r)
+}
+
+// find gives the flag, from memory if the store holds it there.
+func (c *FeatureFlagClient) find(ctx context.Context, name string) (*store.Flag, error) {
+	if c.peeker != nil {
+		if f, known := c.peeker.Peek(name); known {
+			if f == nil {
+				return nil, store.ErrNotFound
+			}
+			return f, nil
+		}
+	}
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	return c.store.Get(ctx, name)
+}

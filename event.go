@@ -1,0 +1,155 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// An EventType says what a client is about to change, or has changed. The values
+// are the Python client's.
+type EventType string
+
+// The events. A pre event comes after the check that the flag exists and before
+// the write, a post event after the write.
+const (
+	PreCreate         EventType = "pre_create"
+	PostCreate        EventType = "post_create"
+	PreEnable         EventType = "pre_enable"
+	PostEnable        EventType = "post_enable"
+	PreDisable        EventType = "pre_disable"
+	PostDisable       EventType = "post_disable"
+	PreDestroy        EventType = "pre_destroy"
+	PostDestroy       EventType = "post_destroy"
+	PreAddCondition   EventType = "pre_add_condition"
+	PostAddCondition  EventType = "post_add_condition"
+	PreSetConditions  EventType = "pre_set_conditions"
+	PostSetConditions EventType = "post_set_conditions"
+	PreSetClientData  EventType = "pre_set_client_data"
+	PostSetClientData EventType = "post_set_client_data"
+	PreSetBucketer    EventType = "pre_set_bucketer"
+	PostSetBucketer   EventType = "post_set_bucketer"
+)
+
+// post gives the post event that belongs to a pre event.
+func (t EventType) post() EventType {
+	return "post_" + EventType(strings.TrimPrefix(string(t), "pre_"))
+}
+
+// An Event is one change of a flag by this client: a handler must not modify
+// what it holds.
+type Event struct {
+	Type EventType
+	Name string // the flag's
+
+	// Enabled is set by create, enable and disable.
+	Enabled bool
+	// ClientData is what create was given, or, for set_client_data, the merged
+	// data.
+	ClientData map[string]any
+	// Conditions are those that create or set_conditions were given, or the one
+	// that is added.
+	Conditions []targeting.Condition
+	// Bucketer is set by create and set_bucketer.
+	Bucketer targeting.Bucketer
+}
+
+// invalid says why what the event is about cannot be stored.
+func (e Event) invalid() error {
+	for i, condition := range e.Conditions {
+		if err := condition.Err(); err != nil {
+			return fmt.Errorf("condition %d: %w", i, err)
+		}
+	}
+	return e.Bucketer.Err()
+}
+
+// A Handler is told of events, in the goroutine of whoever makes the change. An
+// error stops the change and reaches the caller: after a pre event nothing is
+// written, after a post event it is, and the error matches [ErrAfterChange].
+type Handler func(ctx context.Context, event Event) error
+
+// A Subscriber is told of all events, as a [Handler] is of those of one type.
+type Subscriber interface {
+	HandleEvent(ctx context.Context, event Event) error
+}
+
+// ErrAfterChange says that a change was made, and a handler that was told of it
+// failed.
+var ErrAfterChange = errors.New("the change was made, but a handler failed")
+
+// Events is a registry of handlers, which run in the order in which they were
+// registered. It is safe for concurrent use. The zero value is ready to use.
+type Events struct {
+	mu       sync.Mutex // held while handlers is replaced
+	handlers atomic.Pointer[[]*registration]
+}
+
+type registration struct {
+	event   EventType // empty: all
+	handler Handler
+}
+
+// On registers a handler for one type of event. The function that it returns
+// removes it.
+func (e *Events) On(event EventType, handler Handler) (remove func()) {
+	return e.register(&registration{event, handler})
+}
+
+// Subscribe registers a subscriber for all events. The function that it returns
+// removes it.
+func (e *Events) Subscribe(s Subscriber) (remove func()) {
+	return e.register(&registration{"", s.HandleEvent})
+}
+
+func (e *Events) register(r *registration) (remove func()) {
+	e.replace(func(all []*registration) []*registration { return append(all, r) })
+	return func() {
+		e.replace(func(all []*registration) []*registration {
+			return slices.DeleteFunc(all, func(other *registration) bool { return other == r })
+		})
+	}
+}
+
+func (e *Events) replace(change func([]*registration) []*registration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := change(slices.Clone(e.load()))
+	e.handlers.Store(&all)
+}
+
+func (e *Events) load() []*registration {
+	if all := e.handlers.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// handles reports whether anyone is to be told of a type of event.
+func (e *Events) handles(event EventType) bool {
+	return slices.ContainsFunc(e.load(), func(r *registration) bool { return r.event == "" || r.event == event })
+}
+
+func (e *Events) emit(ctx context.Context, event Event) error {
+	for _, r := range e.load() {
+		if r.event != "" && r.event != event.Type {
+			continue
+		}
+		if err := r.handler(ctx, event); err != nil {
+			if strings.HasPrefix(string(event.Type), "post_") {
+				return fmt.Errorf("%w: %s: %w", ErrAfterChange, event.Type, err)
+			}
+			return fmt.Errorf("stopped by a handler of %s: %w", event.Type, err)
+		}
+	}
+	return nil
+}

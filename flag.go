@@ -1,0 +1,84 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// A FeatureFlag is a handle to the flag of a name, with the client's methods but
+// without the name. It keeps no state, so it can be held for as long as the
+// client; there may be no such flag. It is safe for concurrent use.
+type FeatureFlag struct {
+	client *FeatureFlagClient
+	name   string
+}
+
+// Name gives the flag's name.
+func (f *FeatureFlag) Name() string { return f.name }
+
+// IsEnabled is [FeatureFlagClient.IsEnabled].
+func (f *FeatureFlag) IsEnabled(ctx context.Context, attrs ...Attr) bool {
+	return f.client.IsEnabledOr(ctx, f.name, false, attrs...)
+}
+
+// IsEnabledOr is [FeatureFlagClient.IsEnabledOr].
+func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...Attr) bool {
+	return f.client.IsEnabledOr(ctx, f.name, otherwise, attrs...)
+}
+
+// Evaluate is [FeatureFlagClient.Evaluate].
+func (f *FeatureFlag) Evaluate(ctx context.Context, attrs ...Attr) Evaluation {
+	return f.client.Evaluate(ctx, f.name, attrs...)
+}
+
+// Lookup is [FeatureFlagClient.Lookup].
+func (f *FeatureFlag) Lookup(ctx context.Context) (*store.Flag, error) {
+	return f.client.Lookup(ctx, f.name)
+}
+
+// Exists is [FeatureFlagClient.Exists].
+func (f *FeatureFlag) Exists(ctx context.Context) (bool, error) { return f.client.Exists(ctx, f.name) }
+
+// Enable is [FeatureFlagClient.Enable].
+func (f *FeatureFlag) Enable(ctx context.Context) error { return f.client.Enable(ctx, f.name) }
+
+// Disable is [FeatureFlagClient.Disable].
+func (f *FeatureFlag) Disable(ctx context.Context) error { return f.client.Disable(ctx, f.name) }
+
+// Destroy is [FeatureFlagClient.Destroy].
+func (f *FeatureFlag) Destroy(ctx context.Context) error { return f.client.Destroy(ctx, f.name) }
+
+// AddCondition is [FeatureFlagClient.AddCondition].
+func (f *FeatureFlag) AddCondition(ctx context.Context, condition targeting.Condition) error {
+	return f.client.AddCondition(ctx, f.name, condition)
+}
+
+// SetConditions is [FeatureFlagClient.SetConditions].
+func (f *FeatureFlag) SetConditions(ctx context.Context, conditions ...targeting.Condition) error {
+	return f.client.SetConditions(ctx, f.name, conditions...)
+}
+
+// SetBucketer is [FeatureFlagClient.SetBucketer].
+func (f *FeatureFlag) SetBucketer(ctx context.Context, b targeting.Bucketer) error {
+	return f.client.SetBucketer(ctx, f.name, b)
+}
+
+// SetClientData is [FeatureFlagClient.SetClientData].
+func (f *FeatureFlag) SetClientData(ctx context.Context, data map[string]any) error {
+	return f.client.SetClientData(ctx, f.name, data)
+}
+
+// ClientData is [FeatureFlagClient.ClientData].
+func (f *FeatureFlag) ClientData(ctx context.Context) (map[string]any, error) {
+	return f.client.ClientData(ctx, f.name)
+}
+
+// Meta is [FeatureFlagClient.Meta].
+func (f *FeatureFlag) Meta(ctx context.Context) (targeting.JSON, error) {
+	return f.client.Meta(ctx, f.name)
+}

@@ -1,0 +1,377 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flipper is a feature-flag client: it tells whether a flag is on for a
+// request, and manages flags, over any [store.Store].
+//
+//	features := flipper.New(memory.New())
+//
+//	flag, err := features.Create(ctx, "MY_FEATURE")
+//	...
+//	err = flag.Enable(ctx)
+//	...
+//	if features.IsEnabled(ctx, "MY_FEATURE", flipper.String("plan", "pro"), flipper.Int("user_id", 42)) {
+//		runMyFeature()
+//	}
+//
+// Flags are those of Carta's Python package flipper-client: on a shared store, or
+// through the Thrift service, Go and Python services see the same flags and give
+// the same answers.
+//
+// # Who gets a flag
+//
+// A flag that is not enabled is off. An enabled flag is on for everyone, unless it
+// has conditions (see [FeatureFlagClient.AddCondition]) or a bucketer, which
+// gives it to a share of the traffic (see [FeatureFlagClient.SetBucketer]).
+// Package targeting makes both, and says how they work together.
+//
+// Requests are told apart by their attributes: given with the call, or carried by
+// the context (see [WithAttrs]). Middleware for net/http puts them there once.
+//
+// # Errors
+//
+// [FeatureFlagClient.IsEnabled] never fails. Where there is no answer it gives
+// false, or the default of [FeatureFlagClient.IsEnabledOr], and the cause is
+// logged and told to the handler of [WithErrorHandler].
+// [FeatureFlagClient.Evaluate] returns the cause instead. All other methods return
+// errors, which match the sentinels of package store, such as
+// [store.ErrNotFound].
+//
+// # Changes
+//
+// Every change is made to the freshest state of the flag, by compare-and-set: two
+// clients that change different parts of one flag at the same time both win. So a
+// flag that somebody disables stays disabled, whatever else is being edited.
+//
+// # Testing
+//
+// Package store/memory is a whole store without a server: give each test its own.
+package flipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// A FeatureFlagClient asks and manages the flags of a store. It is safe for
+// concurrent use. It owns no goroutine and needs no Close; the store may.
+type FeatureFlagClient struct {
+	store   store.Store
+	peeker  store.Peeker // the store, if it is one
+	timeout time.Duration
+	events  *Events
+	reports reporter
+}
+
+// DefaultTimeout is how long an evaluation waits for a store that has to ask a
+// server, unless [WithTimeout] says otherwise.
+const DefaultTimeout = time.Second
+
+// An Option changes what [New] makes.
+type Option func(*FeatureFlagClient)
+
+// WithTimeout sets how long an evaluation waits for a store that has to ask a
+// server, even if the context allows more. Then the evaluation answers with the
+// caller's default. The default is [DefaultTimeout]; 0 leaves it to the context.
+func WithTimeout(timeout time.Duration) Option {
+	return func(c *FeatureFlagClient) { c.timeout = timeout }
+}
+
+// WithLogger sets where the client logs that flags could not be evaluated, each
+// cause at most once a minute. The default is [slog.Default].
+func WithLogger(logger *slog.Logger) Option {
+	return func(c *FeatureFlagClient) { c.reports.logger = logger }
+}
+
+// WithErrorHandler sets a function that is told of every evaluation that was
+// answered with the caller's default, and why. It is called in the caller's
+// goroutine, so it must be quick, and safe for concurrent use.
+func WithErrorHandler(handler func(ctx context.Context, name string, err error)) Option {
+	return func(c *FeatureFlagClient) { c.reports.handler = handler }
+}
+
+// WithEvents sets the event registry, so that clients can share one. By default
+// a client has one of its own.
+func WithEvents(events *Events) Option {
+	return func(c *FeatureFlagClient) { c.events = events }
+}
+
+// New gives a client for a store. It neither dials nor blocks.
+func New(s store.Store, opts ...Option) *FeatureFlagClient {
+	c := &FeatureFlagClient{store: s, timeout: DefaultTimeout, events: new(Events)}
+	c.peeker, _ = s.(store.Peeker)
+	for _, opt := range opts {
+		opt(c)
+	}
+	return c
+}
+
+// Store gives the client's store.
+func (c *FeatureFlagClient) Store() store.Store { return c.store }
+
+// Events gives the registry of handlers that run around changes made by this
+// client.
+func (c *FeatureFlagClient) Events() *Events { return c.events }
+
+// A CreateOption says more about a flag that [FeatureFlagClient.Create] makes.
+type CreateOption func(*creation)
+
+type creation struct {
+	enabled    bool
+	clientData map[string]any
+	conditions []targeting.Condition
+	bucketer   targeting.Bucketer
+}
+
+// WithEnabled sets whether the new flag is enabled. By default it is not.
+func WithEnabled(enabled bool) CreateOption { return func(n *creation) { n.enabled = enabled } }
+
+// WithClientData sets the new flag's client data. By default it is empty.
+func WithClientData(data map[string]any) CreateOption {
+	return func(n *creation) { n.clientData = data }
+}
+
+// WithConditions sets the new flag's conditions. By default there are none.
+func WithConditions(conditions ...targeting.Condition) CreateOption {
+	return func(n *creation) { n.conditions = conditions }
+}
+
+// WithBucketer sets the new flag's bucketer. By default there is none.
+func WithBucketer(b targeting.Bucketer) CreateOption {
+	return func(n *creation) { n.bucketer = b }
+}
+
+// Create makes a flag, disabled unless an option says otherwise. If there is one
+// of that name, the error matches [store.ErrExists], and that flag stays as it is.
+// If the name or an option is bad, it matches [store.ErrInvalid].
+func (c *FeatureFlagClient) Create(ctx context.Context, name string, opts ...CreateOption) (*FeatureFlag, error) {
+	var n creation
+	for _, opt := range opts {
+		opt(&n)
+	}
+	if err := c.create(ctx, name, n); err != nil {
+		return nil, fmt.Errorf("create flag %q: %w", name, err)
+	}
+	return c.Get(name), nil
+}
+
+func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation) error {
+	if name == "" {
+		return fmt.Errorf("%w: it is empty", store.ErrInvalidName)
+	}
+	clientData, err := mergeClientData("", n.clientData)
+	if err != nil {
+		return err
+	}
+	f := &store.Flag{
+		Name:       name,
+		Enabled:    n.enabled,
+		Created:    time.Now().Truncate(time.Second),
+		ClientData: clientData,
+		Conditions: n.conditions,
+		Bucketer:   n.bucketer,
+	}
+	// Refuse what cannot be stored before the handlers hear of it.
+	if _, err := store.Encode(f); err != nil {
+		return err
+	}
+	event := Event{Type: PreCreate, Name: name, Enabled: n.enabled, ClientData: n.clientData, Conditions: n.conditions, Bucketer: n.bucketer}
+	if c.events.handles(PreCreate) {
+		if taken, err := c.Exists(ctx, name); err != nil {
+			return err
+		} else if taken {
+			return store.ErrExists
+		}
+	}
+	return c.around(ctx, event, func() error {
+		_, err := c.store.Put(ctx, f)
+		return err
+	})
+}
+
+// Get gives a handle to the flag of a name, whether there is one or not. It does
+// not ask the store.
+func (c *FeatureFlagClient) Get(name string) *FeatureFlag {
+	return &FeatureFlag{client: c, name: name}
+}
+
+// Lookup gives the flag as it is stored. If there is none, the error matches
+// [store.ErrNotFound]. The flag is shared: do not modify it.
+func (c *FeatureFlagClient) Lookup(ctx context.Context, name string) (*store.Flag, error) {
+	f, err := c.store.Get(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("look up flag %q: %w", name, err)
+	}
+	return f, nil
+}
+
+// Exists reports whether there is a flag of that name, readable or not.
+func (c *FeatureFlagClient) Exists(ctx context.Context, name string) (bool, error) {
+	_, err := c.store.Get(ctx, name)
+	switch {
+	case err == nil || errors.Is(err, store.ErrUnreadable):
+		return true, nil
+	case errors.Is(err, store.ErrNotFound):
+		return false, nil
+	}
+	return false, fmt.Errorf("look up flag %q: %w", name, err)
+}
+
+// Enable switches a flag on: from then on its conditions and bucketer decide. If
+// there is no such flag, the error matches [store.ErrNotFound].
+func (c *FeatureFlagClient) Enable(ctx context.Context, name string) error {
+	return c.change(ctx, "enable", Event{Type: PreEnable, Name: name, Enabled: true}, func(f *store.Flag) error {
+		f.Enabled = true
+		return nil
+	})
+}
+
+// Disable switches a flag off for everyone. If there is no such flag, the error
+// matches [store.ErrNotFound].
+func (c *FeatureFlagClient) Disable(ctx context.Context, name string) error {
+	return c.change(ctx, "disable", Event{Type: PreDisable, Name: name}, func(f *store.Flag) error {
+		f.Enabled = false
+		return nil
+	})
+}
+
+// Destroy deletes a flag, readable or not. If there is no such flag, the error
+// matches [store.ErrNotFound]. Python services on Consul keep a flag that they
+// have seen until they restart: disable it first.
+func (c *FeatureFlagClient) Destroy(ctx context.Context, name string) error {
+	if c.events.handles(PreDestroy) {
+		if exists, err := c.Exists(ctx, name); err != nil {
+			return err
+		} else if !exists {
+			return fmt.Errorf("destroy flag %q: %w", name, store.ErrNotFound)
+		}
+	}
+	err := c.around(ctx, Event{Type: PreDestroy, Name: name}, func() error { return c.store.Delete(ctx, name) })
+	if err != nil {
+		return fmt.Errorf("destroy flag %q: %w", name, err)
+	}
+	return nil
+}
+
+// AddCondition adds a condition to those that must hold for the flag to be on.
+// If the condition is bad, the error matches [store.ErrInvalid]; if there is no
+// such flag, [store.ErrNotFound].
+func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condition targeting.Condition) error {
+	event := Event{Type: PreAddCondition, Name: name, Conditions: []targeting.Condition{condition}}
+	return c.change(ctx, "add condition to", event, func(f *store.Flag) error {
+		f.Conditions = append(f.Conditions, condition)
+		return nil
+	})
+}
+
+// SetConditions replaces all conditions of a flag; without any, it removes them.
+// Its errors are those of [FeatureFlagClient.AddCondition].
+func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, conditions ...targeting.Condition) error {
+	event := Event{Type: PreSetConditions, Name: name, Conditions: conditions}
+	return c.change(ctx, "set conditions of", event, func(f *store.Flag) error {
+		f.Conditions = conditions
+		return nil
+	})
+}
+
+// SetBucketer replaces the bucketer of a flag; [targeting.NoBucketer] removes it.
+// If the bucketer is bad, the error matches [store.ErrInvalid]; if there is no
+// such flag, [store.ErrNotFound].
+func (c *FeatureFlagClient) SetBucketer(ctx context.Context, name string, b targeting.Bucketer) error {
+	return c.change(ctx, "set bucketer of", Event{Type: PreSetBucketer, Name: name, Bucketer: b}, func(f *store.Flag) error {
+		f.Bucketer = b
+		return nil
+	})
+}
+
+// A ListOption narrows what [FeatureFlagClient.List] gives.
+type ListOption func(*listing)
+
+type listing struct {
+	limited       bool
+	limit, offset int
+}
+
+// WithLimit sets how many flags to give at most; 0 gives none. By default there
+// is no limit.
+func WithLimit(limit int) ListOption {
+	return func(l *listing) { l.limited, l.limit = true, limit }
+}
+
+// WithOffset sets how many flags to skip. The default is 0.
+func WithOffset(offset int) ListOption { return func(l *listing) { l.offset = offset } }
+
+// List gives the flags as they are stored, sorted by name. What it yields, and
+// when it goes on after an error, is as [store.Store] says of its List. A
+// negative limit or offset yields an error that matches [store.ErrInvalid].
+func (c *FeatureFlagClient) List(ctx context.Context, opts ...ListOption) iter.Seq2[*store.Flag, error] {
+	var l listing
+	for _, opt := range opts {
+		opt(&l)
+	}
+	return func(yield func(*store.Flag, error) bool) {
+		if l.limit < 0 || l.offset < 0 {
+			yield(nil, fmt.Errorf("list flags: %w: limit %d and offset %d must not be negative", store.ErrInvalid, l.limit, l.offset))
+			return
+		}
+		if l.limited && l.limit == 0 {
+			return
+		}
+		place := 0
+		for f, err := range c.store.List(ctx) {
+			if err != nil && !errors.Is(err, store.ErrUnreadable) {
+				yield(nil, fmt.Errorf("list flags: %w", err))
+				return
+			}
+			if place++; place <= l.offset {
+				continue
+			}
+			if !yield(f, err) || l.limited && place-l.offset == l.limit {
+				return
+			}
+		}
+	}
+}
+
+// change makes a change of an existing flag, with the events around it.
+func (c *FeatureFlagClient) change(ctx context.Context, verb string, event Event, change func(*store.Flag) error) error {
+	err := func() error {
+		if err := event.invalid(); err != nil {
+			return err
+		}
+		if c.events.handles(event.Type) {
+			// Handlers hear only of changes of flags that exist.
+			if _, err := c.store.Get(ctx, event.Name); err != nil {
+				return err
+			}
+		}
+		return c.around(ctx, event, func() error {
+			_, err := store.Update(ctx, c.store, event.Name, change)
+			return err
+		})
+	}()
+	if err != nil {
+		return fmt.Errorf("%s flag %q: %w", verb, event.Name, err)
+	}
+	return nil
+}
+
+// around runs the handlers of a pre event, the change, and the handlers of the
+// post event that belongs to it.
+func (c *FeatureFlagClient) around(ctx context.Context, event Event, change func() error) error {
+	if err := c.events.emit(ctx, event); err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	event.Type = event.Type.post()
+	return c.events.emit(ctx, event)
+}

@@ -1,0 +1,43 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrDisabled says that a guarded function was not called, because its flag is
+// off and it has no fallback.
+var ErrDisabled = errors.New("flag is off")
+
+// Guard gives a function that calls fn if the flag is on, and fallback with the
+// same argument if not. The flag is asked at every call, with the attributes that
+// the context carries. Without a fallback the function returns an error that
+// matches [ErrDisabled]. It is the Go form of the Python client's decorator
+// is_enabled(features, name, redirect), which returns None there.
+//
+// For functions of another shape, see [Choose].
+func Guard[In, Out any](flag *FeatureFlag, fn, fallback func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	if fallback == nil {
+		fallback = func(context.Context, In) (out Out, err error) {
+			return out, fmt.Errorf("%q: %w", flag.name, ErrDisabled)
+		}
+	}
+	return func(ctx context.Context, in In) (Out, error) {
+		return Choose(ctx, flag, fn, fallback)(ctx, in)
+	}
+}
+
+// Choose gives on if the flag is on, and off if not. The values may be anything,
+// in particular two functions of the same type:
+//
+//	render := flipper.Choose(ctx, newPage, renderNew, renderOld)
+func Choose[T any](ctx context.Context, flag *FeatureFlag, on, off T, attrs ...Attr) T {
+	if flag.IsEnabled(ctx, attrs...) {
+		return on
+	}
+	return off
+}

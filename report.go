@@ -1,0 +1,107 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+const (
+	// reportInterval is how often one cause is logged at most.
+	reportInterval = time.Minute
+	// maxCauses bounds how many causes are told apart; names beyond it, which
+	// may come from outside, share one per kind of error.
+	maxCauses = 1000
+)
+
+// A reporter tells of evaluations that had no answer. Telling of a cause that was
+// logged just now neither locks nor allocates.
+type reporter struct {
+	logger  *slog.Logger // nil: slog.Default
+	handler func(ctx context.Context, name string, err error)
+
+	mu     sync.Mutex // held while causes is replaced
+	causes atomic.Pointer[map[cause]*atomic.Int64]
+}
+
+// A cause is a flag and what was wrong; of it the reporter keeps when it was
+// logged last.
+type cause struct {
+	name string
+	kind error
+}
+
+var causeKinds = []error{
+	store.ErrNotFound, store.ErrUnreadable, store.ErrUnavailable, store.ErrClosed,
+	targeting.ErrKind, context.Canceled, context.DeadlineExceeded,
+}
+
+func causeKind(err error) error {
+	for _, kind := range causeKinds {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return nil
+}
+
+func (r *reporter) report(ctx context.Context, name string, err error) {
+	if r.handler != nil {
+		r.handler(ctx, name, err)
+	}
+	if !r.due(cause{name, causeKind(err)}) {
+		return
+	}
+	logger := r.logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "flag could not be evaluated, the caller's default is answered",
+		slog.String("flag", name), slog.Any("error", err))
+}
+
+// due reports whether the cause is to be logged now.
+func (r *reporter) due(key cause) bool {
+	now := time.Now().UnixNano()
+	last := r.last(key)
+	before := last.Load()
+	return (before == 0 || now-before >= int64(reportInterval)) && last.CompareAndSwap(before, now)
+}
+
+func (r *reporter) last(key cause) *atomic.Int64 {
+	if causes := r.causes.Load(); causes != nil {
+		if last := (*causes)[key]; last != nil {
+			return last
+		}
+		if len(*causes) >= maxCauses && key.name != "" {
+			return r.last(cause{"", key.kind})
+		}
+	}
+	return r.add(key)
+}
+
+func (r *reporter) add(key cause) *atomic.Int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	causes := map[cause]*atomic.Int64{}
+	if old := r.causes.Load(); old != nil {
+		if last := (*old)[key]; last != nil {
+			return last
+		}
+		causes = maps.Clone(*old)
+	}
+	last := new(atomic.Int64)
+	causes[key] = last
+	r.causes.Store(&causes)
+	return last
+}
