@@ -1,0 +1,194 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package snapshot holds flags in memory for stores that answer reads from there.
+//
+// A [Map] is a persistent hash map behind an atomic pointer. A reader loads the
+// pointer and has a [View], a consistent state of all flags that never changes:
+// no locks, no allocation, the same cost with ten flags and with a hundred
+// thousand. A writer copies what it changes and little else, and swaps the
+// pointer.
+//
+// Besides flags it holds the names whose stored form is unreadable, so that a
+// store's reads are those of its View.
+package snapshot
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// A Map holds flags by name. The zero value is empty and ready to use. Map is
+// safe for concurrent use; its flags must not be modified.
+type Map struct {
+	mu   sync.Mutex // held by the one who changes root
+	root atomic.Pointer[root]
+}
+
+// A root is one state of a Map. It is immutable, but for the sorted names, which
+// are made when they are first asked for.
+type root struct {
+	table
+	unreadable map[string]*store.UnreadableError // nil as a rule
+	names      atomic.Pointer[[]string]
+}
+
+var emptyRoot = &root{table: newTable(0)}
+
+// Load gives the present state.
+func (m *Map) Load() View { return View{m.load()} }
+
+func (m *Map) load() *root {
+	if r := m.root.Load(); r != nil {
+		return r
+	}
+	return emptyRoot
+}
+
+// Set puts a flag in the place of what has its name, or adds it.
+func (m *Map) Set(f *store.Flag) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.load()
+	next := &root{table: old.table.with(f), unreadable: withoutName(old.unreadable, f.Name)}
+	if next.len() == old.len() {
+		next.names.Store(old.names.Load())
+	}
+	m.root.Store(next)
+}
+
+// SetUnreadable notes that what is stored under a name is unreadable.
+func (m *Map) SetUnreadable(e *store.UnreadableError) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.load()
+	unreadable := maps.Clone(old.unreadable)
+	if unreadable == nil {
+		unreadable = make(map[string]*store.UnreadableError)
+	}
+	unreadable[e.Name] = e
+	m.root.Store(&root{table: old.table.without(e.Name), unreadable: unreadable})
+}
+
+// Delete removes what is there under a name, if anything is.
+func (m *Map) Delete(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.load()
+	m.root.Store(&root{table: old.table.without(name), unreadable: withoutName(old.unreadable, name)})
+}
+
+// Replace replaces everything by what a store's List yields; of a name that
+// comes twice, the last counts. On an error that is not about one unreadable
+// flag, it returns that error and changes nothing.
+func (m *Map) Replace(all iter.Seq2[*store.Flag, error]) error {
+	var flags []*store.Flag
+	var unreadable map[string]*store.UnreadableError
+	for f, err := range all {
+		if err == nil {
+			flags = append(flags, f)
+			continue
+		}
+		e, ok := asUnreadable(err)
+		if !ok {
+			return err
+		}
+		if unreadable == nil {
+			unreadable = make(map[string]*store.UnreadableError)
+		}
+		unreadable[e.Name] = e
+	}
+	t := newTable(len(flags))
+	for _, f := range flags {
+		t.insert(f)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.root.Store(&root{table: t, unreadable: unreadable})
+	return nil
+}
+
+func withoutName(unreadable map[string]*store.UnreadableError, name string) map[string]*store.UnreadableError {
+	if _, ok := unreadable[name]; !ok {
+		return unreadable
+	}
+	unreadable = maps.Clone(unreadable)
+	delete(unreadable, name)
+	return unreadable
+}
+
+// A View is one state of a [Map], which never changes.
+type View struct{ root *root }
+
+// Len gives the number of flags, unreadable ones included.
+func (v View) Len() int { return v.root.len() }
+
+func (r *root) len() int { return r.count + len(r.unreadable) }
+
+// Peek is what [store.Peeker] asks for. It neither blocks nor allocates.
+func (v View) Peek(name string) (f *store.Flag, known bool) {
+	if f = v.root.find(name); f != nil || len(v.root.unreadable) == 0 {
+		return f, true
+	}
+	_, unreadable := v.root.unreadable[name]
+	return nil, !unreadable
+}
+
+// Get gives the flag, the bare [store.ErrNotFound], or the
+// [*store.UnreadableError]. It does not allocate.
+func (v View) Get(name string) (*store.Flag, error) {
+	if f := v.root.find(name); f != nil {
+		return f, nil
+	}
+	if e, ok := v.root.unreadable[name]; ok {
+		return nil, e
+	}
+	return nil, store.ErrNotFound
+}
+
+// Names gives all names, sorted, those of unreadable flags included. The slice is
+// shared: do not modify it.
+func (v View) Names() []string {
+	if names := v.root.names.Load(); names != nil {
+		return *names
+	}
+	names := make([]string, 0, v.Len())
+	for _, s := range v.root.shards {
+		for i := range s {
+			if f := s[i].flag; f != nil {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	for name := range v.root.unreadable {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	v.root.names.Store(&names)
+	return names
+}
+
+// List is what [store.Store] asks of a List: the flags of this view.
+func (v View) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
+	return func(yield func(*store.Flag, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, name := range v.Names() {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(v.Get(name)) {
+				return
+			}
+		}
+	}
+}
