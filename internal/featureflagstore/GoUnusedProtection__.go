@@ -2,5 +2,4 @@
 
 package featureflagstore
 
-var GoUnusedProtection__ int;
-
+var GoUnusedProtection__ int

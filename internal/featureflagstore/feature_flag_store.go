@@ -8,8 +8,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"time"
 	thrift "github.com/apache/thrift/lib/go/thrift"
+	"time"
 )
 
 // (needed to ensure safety because of naive import list construction.)
@@ -21,6027 +21,6535 @@ var _ = time.Now
 var _ = bytes.Equal
 
 type ErrorCode int64
+
 const (
-  ErrorCode_NOT_FOUND ErrorCode = 0
-  ErrorCode_EXISTS ErrorCode = 1
-  ErrorCode_CONFLICT ErrorCode = 2
-  ErrorCode_INVALID ErrorCode = 3
-  ErrorCode_UNREADABLE ErrorCode = 4
-  ErrorCode_UNAVAILABLE ErrorCode = 5
-  ErrorCode_UNSUPPORTED ErrorCode = 6
+	ErrorCode_NOT_FOUND   ErrorCode = 0
+	ErrorCode_EXISTS      ErrorCode = 1
+	ErrorCode_CONFLICT    ErrorCode = 2
+	ErrorCode_INVALID     ErrorCode = 3
+	ErrorCode_UNREADABLE  ErrorCode = 4
+	ErrorCode_UNAVAILABLE ErrorCode = 5
+	ErrorCode_UNSUPPORTED ErrorCode = 6
 )
 
 func (p ErrorCode) String() string {
-  switch p {
-  case ErrorCode_NOT_FOUND: return "NOT_FOUND"
-  case ErrorCode_EXISTS: return "EXISTS"
-  case ErrorCode_CONFLICT: return "CONFLICT"
-  case ErrorCode_INVALID: return "INVALID"
-  case ErrorCode_UNREADABLE: return "UNREADABLE"
-  case ErrorCode_UNAVAILABLE: return "UNAVAILABLE"
-  case ErrorCode_UNSUPPORTED: return "UNSUPPORTED"
-  }
-  return "<UNSET>"
+	switch p {
+	case ErrorCode_NOT_FOUND:
+		return "NOT_FOUND"
+	case ErrorCode_EXISTS:
+		return "EXISTS"
+	case ErrorCode_CONFLICT:
+		return "CONFLICT"
+	case ErrorCode_INVALID:
+		return "INVALID"
+	case ErrorCode_UNREADABLE:
+		return "UNREADABLE"
+	case ErrorCode_UNAVAILABLE:
+		return "UNAVAILABLE"
+	case ErrorCode_UNSUPPORTED:
+		return "UNSUPPORTED"
+	}
+	return "<UNSET>"
 }
 
 func ErrorCodeFromString(s string) (ErrorCode, error) {
-  switch s {
-  case "NOT_FOUND": return ErrorCode_NOT_FOUND, nil 
-  case "EXISTS": return ErrorCode_EXISTS, nil 
-  case "CONFLICT": return ErrorCode_CONFLICT, nil 
-  case "INVALID": return ErrorCode_INVALID, nil 
-  case "UNREADABLE": return ErrorCode_UNREADABLE, nil 
-  case "UNAVAILABLE": return ErrorCode_UNAVAILABLE, nil 
-  case "UNSUPPORTED": return ErrorCode_UNSUPPORTED, nil 
-  }
-  return ErrorCode(0), fmt.Errorf("not a valid ErrorCode string")
+	switch s {
+	case "NOT_FOUND":
+		return ErrorCode_NOT_FOUND, nil
+	case "EXISTS":
+		return ErrorCode_EXISTS, nil
+	case "CONFLICT":
+		return ErrorCode_CONFLICT, nil
+	case "INVALID":
+		return ErrorCode_INVALID, nil
+	case "UNREADABLE":
+		return ErrorCode_UNREADABLE, nil
+	case "UNAVAILABLE":
+		return ErrorCode_UNAVAILABLE, nil
+	case "UNSUPPORTED":
+		return ErrorCode_UNSUPPORTED, nil
+	}
+	return ErrorCode(0), fmt.Errorf("not a valid ErrorCode string")
 }
-
 
 func ErrorCodePtr(v ErrorCode) *ErrorCode { return &v }
 
 func (p ErrorCode) MarshalText() ([]byte, error) {
-return []byte(p.String()), nil
+	return []byte(p.String()), nil
 }
 
 func (p *ErrorCode) UnmarshalText(text []byte) error {
-q, err := ErrorCodeFromString(string(text))
-if (err != nil) {
-return err
-}
-*p = q
-return nil
+	q, err := ErrorCodeFromString(string(text))
+	if err != nil {
+		return err
+	}
+	*p = q
+	return nil
 }
 
 func (p *ErrorCode) Scan(value interface{}) error {
-v, ok := value.(int64)
-if !ok {
-return errors.New("Scan value is not int64")
-}
-*p = ErrorCode(v)
-return nil
+	v, ok := value.(int64)
+	if !ok {
+		return errors.New("Scan value is not int64")
+	}
+	*p = ErrorCode(v)
+	return nil
 }
 
-func (p * ErrorCode) Value() (driver.Value, error) {
-  if p == nil {
-    return nil, nil
-  }
-return int64(*p), nil
+func (p *ErrorCode) Value() (driver.Value, error) {
+	if p == nil {
+		return nil, nil
+	}
+	return int64(*p), nil
 }
-//JSON text, as Python's json module reads and writes it.
+
+// JSON text, as Python's json module reads and writes it.
 type JSON string
 
 func JSONPtr(v JSON) *JSON { return &v }
 
-//Checks by variable.
+// Checks by variable.
 type Condition map[string][]*ConditionCheck
 
 func ConditionPtr(v Condition) *Condition { return &v }
 
 // Attributes:
-//  - Code
-//  - Message
+//   - Code
+//   - Message
 type FlipperException struct {
-  Code *ErrorCode `thrift:"code,1" db:"code" json:"code,omitempty"`
-  Message string `thrift:"message,2" db:"message" json:"message"`
+	Code    *ErrorCode `thrift:"code,1" db:"code" json:"code,omitempty"`
+	Message string     `thrift:"message,2" db:"message" json:"message"`
 }
 
 func NewFlipperException() *FlipperException {
-  return &FlipperException{}
+	return &FlipperException{}
 }
 
 var FlipperException_Code_DEFAULT ErrorCode
+
 func (p *FlipperException) GetCode() ErrorCode {
-  if !p.IsSetCode() {
-    return FlipperException_Code_DEFAULT
-  }
-return *p.Code
+	if !p.IsSetCode() {
+		return FlipperException_Code_DEFAULT
+	}
+	return *p.Code
 }
+
 var FlipperException_Message_DEFAULT string = ""
 
 func (p *FlipperException) GetMessage() string {
-  return p.Message
+	return p.Message
 }
 func (p *FlipperException) IsSetCode() bool {
-  return p.Code != nil
+	return p.Code != nil
 }
 
 func (p *FlipperException) IsSetMessage() bool {
-  return p.Message != FlipperException_Message_DEFAULT
+	return p.Message != FlipperException_Message_DEFAULT
 }
 
 func (p *FlipperException) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.I32 {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.I32 {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FlipperException)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI32(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  temp := ErrorCode(v)
-  p.Code = &temp
-}
-  return nil
+func (p *FlipperException) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadI32(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		temp := ErrorCode(v)
+		p.Code = &temp
+	}
+	return nil
 }
 
-func (p *FlipperException)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Message = v
-}
-  return nil
+func (p *FlipperException) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.Message = v
+	}
+	return nil
 }
 
 func (p *FlipperException) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "FlipperException"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "FlipperException"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FlipperException) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetCode() {
-    if err := oprot.WriteFieldBegin(ctx, "code", thrift.I32, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:code: ", p), err) }
-    if err := oprot.WriteI32(ctx, int32(*p.Code)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.code (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:code: ", p), err) }
-  }
-  return err
+	if p.IsSetCode() {
+		if err := oprot.WriteFieldBegin(ctx, "code", thrift.I32, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:code: ", p), err)
+		}
+		if err := oprot.WriteI32(ctx, int32(*p.Code)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.code (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:code: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlipperException) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetMessage() {
-    if err := oprot.WriteFieldBegin(ctx, "message", thrift.STRING, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:message: ", p), err) }
-    if err := oprot.WriteString(ctx, string(p.Message)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.message (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:message: ", p), err) }
-  }
-  return err
+	if p.IsSetMessage() {
+		if err := oprot.WriteFieldBegin(ctx, "message", thrift.STRING, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:message: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(p.Message)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.message (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:message: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlipperException) Equals(other *FlipperException) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Code != other.Code {
-    if p.Code == nil || other.Code == nil {
-      return false
-    }
-    if (*p.Code) != (*other.Code) { return false }
-  }
-  if p.Message != other.Message { return false }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.Code != other.Code {
+		if p.Code == nil || other.Code == nil {
+			return false
+		}
+		if (*p.Code) != (*other.Code) {
+			return false
+		}
+	}
+	if p.Message != other.Message {
+		return false
+	}
+	return true
 }
 
 func (p *FlipperException) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FlipperException(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FlipperException(%+v)", *p)
 }
 
 func (p *FlipperException) Error() string {
-  return p.String()
+	return p.String()
 }
 
 func (FlipperException) TExceptionType() thrift.TExceptionType {
-  return thrift.TExceptionTypeCompiled
+	return thrift.TExceptionTypeCompiled
 }
 
 var _ thrift.TException = (*FlipperException)(nil)
 
 // Attributes:
-//  - Symbol: One of ne gt gte lt lte in not_in; left out for equality.
+//   - Symbol: One of ne gt gte lt lte in not_in; left out for equality.
 type ConditionOperator struct {
-  Symbol *string `thrift:"symbol,1" db:"symbol" json:"symbol,omitempty"`
+	Symbol *string `thrift:"symbol,1" db:"symbol" json:"symbol,omitempty"`
 }
 
 func NewConditionOperator() *ConditionOperator {
-  return &ConditionOperator{}
+	return &ConditionOperator{}
 }
 
 var ConditionOperator_Symbol_DEFAULT string
+
 func (p *ConditionOperator) GetSymbol() string {
-  if !p.IsSetSymbol() {
-    return ConditionOperator_Symbol_DEFAULT
-  }
-return *p.Symbol
+	if !p.IsSetSymbol() {
+		return ConditionOperator_Symbol_DEFAULT
+	}
+	return *p.Symbol
 }
 func (p *ConditionOperator) IsSetSymbol() bool {
-  return p.Symbol != nil
+	return p.Symbol != nil
 }
 
 func (p *ConditionOperator) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *ConditionOperator)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Symbol = &v
-}
-  return nil
+func (p *ConditionOperator) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.Symbol = &v
+	}
+	return nil
 }
 
 func (p *ConditionOperator) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "ConditionOperator"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "ConditionOperator"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *ConditionOperator) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSymbol() {
-    if err := oprot.WriteFieldBegin(ctx, "symbol", thrift.STRING, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:symbol: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Symbol)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.symbol (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:symbol: ", p), err) }
-  }
-  return err
+	if p.IsSetSymbol() {
+		if err := oprot.WriteFieldBegin(ctx, "symbol", thrift.STRING, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:symbol: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Symbol)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.symbol (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:symbol: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *ConditionOperator) Equals(other *ConditionOperator) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Symbol != other.Symbol {
-    if p.Symbol == nil || other.Symbol == nil {
-      return false
-    }
-    if (*p.Symbol) != (*other.Symbol) { return false }
-  }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.Symbol != other.Symbol {
+		if p.Symbol == nil || other.Symbol == nil {
+			return false
+		}
+		if (*p.Symbol) != (*other.Symbol) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *ConditionOperator) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("ConditionOperator(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("ConditionOperator(%+v)", *p)
 }
 
 // Attributes:
-//  - Variable
-//  - Value
-//  - Operator
+//   - Variable
+//   - Value
+//   - Operator
 type ConditionCheck struct {
-  Variable *string `thrift:"variable,1" db:"variable" json:"variable,omitempty"`
-  Value *JSON `thrift:"value,2" db:"value" json:"value,omitempty"`
-  Operator *ConditionOperator `thrift:"operator,3" db:"operator" json:"operator,omitempty"`
+	Variable *string            `thrift:"variable,1" db:"variable" json:"variable,omitempty"`
+	Value    *JSON              `thrift:"value,2" db:"value" json:"value,omitempty"`
+	Operator *ConditionOperator `thrift:"operator,3" db:"operator" json:"operator,omitempty"`
 }
 
 func NewConditionCheck() *ConditionCheck {
-  return &ConditionCheck{}
+	return &ConditionCheck{}
 }
 
 var ConditionCheck_Variable_DEFAULT string
+
 func (p *ConditionCheck) GetVariable() string {
-  if !p.IsSetVariable() {
-    return ConditionCheck_Variable_DEFAULT
-  }
-return *p.Variable
+	if !p.IsSetVariable() {
+		return ConditionCheck_Variable_DEFAULT
+	}
+	return *p.Variable
 }
+
 var ConditionCheck_Value_DEFAULT JSON
+
 func (p *ConditionCheck) GetValue() JSON {
-  if !p.IsSetValue() {
-    return ConditionCheck_Value_DEFAULT
-  }
-return *p.Value
+	if !p.IsSetValue() {
+		return ConditionCheck_Value_DEFAULT
+	}
+	return *p.Value
 }
+
 var ConditionCheck_Operator_DEFAULT *ConditionOperator
+
 func (p *ConditionCheck) GetOperator() *ConditionOperator {
-  if !p.IsSetOperator() {
-    return ConditionCheck_Operator_DEFAULT
-  }
-return p.Operator
+	if !p.IsSetOperator() {
+		return ConditionCheck_Operator_DEFAULT
+	}
+	return p.Operator
 }
 func (p *ConditionCheck) IsSetVariable() bool {
-  return p.Variable != nil
+	return p.Variable != nil
 }
 
 func (p *ConditionCheck) IsSetValue() bool {
-  return p.Value != nil
+	return p.Value != nil
 }
 
 func (p *ConditionCheck) IsSetOperator() bool {
-  return p.Operator != nil
+	return p.Operator != nil
 }
 
 func (p *ConditionCheck) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *ConditionCheck)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Variable = &v
-}
-  return nil
-}
-
-func (p *ConditionCheck)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  temp := JSON(v)
-  p.Value = &temp
-}
-  return nil
+func (p *ConditionCheck) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.Variable = &v
+	}
+	return nil
 }
 
-func (p *ConditionCheck)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Operator = &ConditionOperator{}
-  if err := p.Operator.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Operator), err)
-  }
-  return nil
+func (p *ConditionCheck) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		temp := JSON(v)
+		p.Value = &temp
+	}
+	return nil
+}
+
+func (p *ConditionCheck) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Operator = &ConditionOperator{}
+	if err := p.Operator.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Operator), err)
+	}
+	return nil
 }
 
 func (p *ConditionCheck) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "ConditionCheck"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "ConditionCheck"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *ConditionCheck) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetVariable() {
-    if err := oprot.WriteFieldBegin(ctx, "variable", thrift.STRING, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:variable: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Variable)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.variable (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:variable: ", p), err) }
-  }
-  return err
+	if p.IsSetVariable() {
+		if err := oprot.WriteFieldBegin(ctx, "variable", thrift.STRING, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:variable: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Variable)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.variable (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:variable: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *ConditionCheck) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetValue() {
-    if err := oprot.WriteFieldBegin(ctx, "value", thrift.STRING, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:value: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Value)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.value (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:value: ", p), err) }
-  }
-  return err
+	if p.IsSetValue() {
+		if err := oprot.WriteFieldBegin(ctx, "value", thrift.STRING, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:value: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Value)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.value (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:value: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *ConditionCheck) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetOperator() {
-    if err := oprot.WriteFieldBegin(ctx, "operator", thrift.STRUCT, 3); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:operator: ", p), err) }
-    if err := p.Operator.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Operator), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:operator: ", p), err) }
-  }
-  return err
+	if p.IsSetOperator() {
+		if err := oprot.WriteFieldBegin(ctx, "operator", thrift.STRUCT, 3); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:operator: ", p), err)
+		}
+		if err := p.Operator.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Operator), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 3:operator: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *ConditionCheck) Equals(other *ConditionCheck) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Variable != other.Variable {
-    if p.Variable == nil || other.Variable == nil {
-      return false
-    }
-    if (*p.Variable) != (*other.Variable) { return false }
-  }
-  if p.Value != other.Value {
-    if p.Value == nil || other.Value == nil {
-      return false
-    }
-    if (*p.Value) != (*other.Value) { return false }
-  }
-  if !p.Operator.Equals(other.Operator) { return false }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.Variable != other.Variable {
+		if p.Variable == nil || other.Variable == nil {
+			return false
+		}
+		if (*p.Variable) != (*other.Variable) {
+			return false
+		}
+	}
+	if p.Value != other.Value {
+		if p.Value == nil || other.Value == nil {
+			return false
+		}
+		if (*p.Value) != (*other.Value) {
+			return false
+		}
+	}
+	if !p.Operator.Equals(other.Operator) {
+		return false
+	}
+	return true
 }
 
 func (p *ConditionCheck) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("ConditionCheck(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("ConditionCheck(%+v)", *p)
 }
 
 // Attributes:
-//  - CreatedDate: Seconds since 1970.
-//  - ClientData
-//  - Conditions
-//  - Bucketer
+//   - CreatedDate: Seconds since 1970.
+//   - ClientData
+//   - Conditions
+//   - Bucketer
 type FeatureFlagStoreMeta struct {
-  CreatedDate *int64 `thrift:"created_date,1" db:"created_date" json:"created_date,omitempty"`
-  ClientData *JSON `thrift:"client_data,2" db:"client_data" json:"client_data,omitempty"`
-  Conditions []Condition `thrift:"conditions,3" db:"conditions" json:"conditions,omitempty"`
-  Bucketer *JSON `thrift:"bucketer,4" db:"bucketer" json:"bucketer,omitempty"`
+	CreatedDate *int64      `thrift:"created_date,1" db:"created_date" json:"created_date,omitempty"`
+	ClientData  *JSON       `thrift:"client_data,2" db:"client_data" json:"client_data,omitempty"`
+	Conditions  []Condition `thrift:"conditions,3" db:"conditions" json:"conditions,omitempty"`
+	Bucketer    *JSON       `thrift:"bucketer,4" db:"bucketer" json:"bucketer,omitempty"`
 }
 
 func NewFeatureFlagStoreMeta() *FeatureFlagStoreMeta {
-  return &FeatureFlagStoreMeta{}
+	return &FeatureFlagStoreMeta{}
 }
 
 var FeatureFlagStoreMeta_CreatedDate_DEFAULT int64
+
 func (p *FeatureFlagStoreMeta) GetCreatedDate() int64 {
-  if !p.IsSetCreatedDate() {
-    return FeatureFlagStoreMeta_CreatedDate_DEFAULT
-  }
-return *p.CreatedDate
+	if !p.IsSetCreatedDate() {
+		return FeatureFlagStoreMeta_CreatedDate_DEFAULT
+	}
+	return *p.CreatedDate
 }
+
 var FeatureFlagStoreMeta_ClientData_DEFAULT JSON
+
 func (p *FeatureFlagStoreMeta) GetClientData() JSON {
-  if !p.IsSetClientData() {
-    return FeatureFlagStoreMeta_ClientData_DEFAULT
-  }
-return *p.ClientData
+	if !p.IsSetClientData() {
+		return FeatureFlagStoreMeta_ClientData_DEFAULT
+	}
+	return *p.ClientData
 }
+
 var FeatureFlagStoreMeta_Conditions_DEFAULT []Condition
 
 func (p *FeatureFlagStoreMeta) GetConditions() []Condition {
-  return p.Conditions
+	return p.Conditions
 }
+
 var FeatureFlagStoreMeta_Bucketer_DEFAULT JSON
+
 func (p *FeatureFlagStoreMeta) GetBucketer() JSON {
-  if !p.IsSetBucketer() {
-    return FeatureFlagStoreMeta_Bucketer_DEFAULT
-  }
-return *p.Bucketer
+	if !p.IsSetBucketer() {
+		return FeatureFlagStoreMeta_Bucketer_DEFAULT
+	}
+	return *p.Bucketer
 }
 func (p *FeatureFlagStoreMeta) IsSetCreatedDate() bool {
-  return p.CreatedDate != nil
+	return p.CreatedDate != nil
 }
 
 func (p *FeatureFlagStoreMeta) IsSetClientData() bool {
-  return p.ClientData != nil
+	return p.ClientData != nil
 }
 
 func (p *FeatureFlagStoreMeta) IsSetConditions() bool {
-  return p.Conditions != nil
+	return p.Conditions != nil
 }
 
 func (p *FeatureFlagStoreMeta) IsSetBucketer() bool {
-  return p.Bucketer != nil
+	return p.Bucketer != nil
 }
 
 func (p *FeatureFlagStoreMeta) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 4:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField4(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *FeatureFlagStoreMeta)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.CreatedDate = &v
-}
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.I64 {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.LIST {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 4:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField4(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreMeta)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  temp := JSON(v)
-  p.ClientData = &temp
-}
-  return nil
-}
-
-func (p *FeatureFlagStoreMeta)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]Condition, 0, size)
-  p.Conditions =  tSlice
-  for i := 0; i < size; i ++ {
-    _, _, size, err := iprot.ReadMapBegin(ctx)
-    if err != nil {
-      return thrift.PrependError("error reading map begin: ", err)
-    }
-    tMap := make(Condition, size)
-    _elem0 :=  tMap
-    for i := 0; i < size; i ++ {
-var _key1 string
-      if v, err := iprot.ReadString(ctx); err != nil {
-      return thrift.PrependError("error reading field 0: ", err)
-} else {
-      _key1 = v
-}
-      _, size, err := iprot.ReadListBegin(ctx)
-      if err != nil {
-        return thrift.PrependError("error reading list begin: ", err)
-      }
-      tSlice := make([]*ConditionCheck, 0, size)
-      _val2 :=  tSlice
-      for i := 0; i < size; i ++ {
-        _elem3 := &ConditionCheck{}
-        if err := _elem3.Read(ctx, iprot); err != nil {
-          return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem3), err)
-        }
-        _val2 = append(_val2, _elem3)
-      }
-      if err := iprot.ReadListEnd(ctx); err != nil {
-        return thrift.PrependError("error reading list end: ", err)
-      }
-      _elem0[_key1] = _val2
-    }
-    if err := iprot.ReadMapEnd(ctx); err != nil {
-      return thrift.PrependError("error reading map end: ", err)
-    }
-    p.Conditions = append(p.Conditions, _elem0)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
+func (p *FeatureFlagStoreMeta) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadI64(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.CreatedDate = &v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreMeta)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 4: ", err)
-} else {
-  temp := JSON(v)
-  p.Bucketer = &temp
+func (p *FeatureFlagStoreMeta) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		temp := JSON(v)
+		p.ClientData = &temp
+	}
+	return nil
 }
-  return nil
+
+func (p *FeatureFlagStoreMeta) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	_, size, err := iprot.ReadListBegin(ctx)
+	if err != nil {
+		return thrift.PrependError("error reading list begin: ", err)
+	}
+	tSlice := make([]Condition, 0, size)
+	p.Conditions = tSlice
+	for i := 0; i < size; i++ {
+		_, _, size, err := iprot.ReadMapBegin(ctx)
+		if err != nil {
+			return thrift.PrependError("error reading map begin: ", err)
+		}
+		tMap := make(Condition, size)
+		_elem0 := tMap
+		for i := 0; i < size; i++ {
+			var _key1 string
+			if v, err := iprot.ReadString(ctx); err != nil {
+				return thrift.PrependError("error reading field 0: ", err)
+			} else {
+				_key1 = v
+			}
+			_, size, err := iprot.ReadListBegin(ctx)
+			if err != nil {
+				return thrift.PrependError("error reading list begin: ", err)
+			}
+			tSlice := make([]*ConditionCheck, 0, size)
+			_val2 := tSlice
+			for i := 0; i < size; i++ {
+				_elem3 := &ConditionCheck{}
+				if err := _elem3.Read(ctx, iprot); err != nil {
+					return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem3), err)
+				}
+				_val2 = append(_val2, _elem3)
+			}
+			if err := iprot.ReadListEnd(ctx); err != nil {
+				return thrift.PrependError("error reading list end: ", err)
+			}
+			_elem0[_key1] = _val2
+		}
+		if err := iprot.ReadMapEnd(ctx); err != nil {
+			return thrift.PrependError("error reading map end: ", err)
+		}
+		p.Conditions = append(p.Conditions, _elem0)
+	}
+	if err := iprot.ReadListEnd(ctx); err != nil {
+		return thrift.PrependError("error reading list end: ", err)
+	}
+	return nil
+}
+
+func (p *FeatureFlagStoreMeta) ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 4: ", err)
+	} else {
+		temp := JSON(v)
+		p.Bucketer = &temp
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreMeta) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "FeatureFlagStoreMeta"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-    if err := p.writeField4(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "FeatureFlagStoreMeta"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField4(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreMeta) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetCreatedDate() {
-    if err := oprot.WriteFieldBegin(ctx, "created_date", thrift.I64, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:created_date: ", p), err) }
-    if err := oprot.WriteI64(ctx, int64(*p.CreatedDate)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.created_date (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:created_date: ", p), err) }
-  }
-  return err
+	if p.IsSetCreatedDate() {
+		if err := oprot.WriteFieldBegin(ctx, "created_date", thrift.I64, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:created_date: ", p), err)
+		}
+		if err := oprot.WriteI64(ctx, int64(*p.CreatedDate)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.created_date (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:created_date: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreMeta) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetClientData() {
-    if err := oprot.WriteFieldBegin(ctx, "client_data", thrift.STRING, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:client_data: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.ClientData)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.client_data (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:client_data: ", p), err) }
-  }
-  return err
+	if p.IsSetClientData() {
+		if err := oprot.WriteFieldBegin(ctx, "client_data", thrift.STRING, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:client_data: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.ClientData)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.client_data (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:client_data: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreMeta) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetConditions() {
-    if err := oprot.WriteFieldBegin(ctx, "conditions", thrift.LIST, 3); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:conditions: ", p), err) }
-    if err := oprot.WriteListBegin(ctx, thrift.MAP, len(p.Conditions)); err != nil {
-      return thrift.PrependError("error writing list begin: ", err)
-    }
-    for _, v := range p.Conditions {
-      if err := oprot.WriteMapBegin(ctx, thrift.STRING, thrift.LIST, len(v)); err != nil {
-        return thrift.PrependError("error writing map begin: ", err)
-      }
-      for k, v := range v {
-        if err := oprot.WriteString(ctx, string(k)); err != nil {
-        return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-        if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(v)); err != nil {
-          return thrift.PrependError("error writing list begin: ", err)
-        }
-        for _, v := range v {
-          if err := v.Write(ctx, oprot); err != nil {
-            return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
-          }
-        }
-        if err := oprot.WriteListEnd(ctx); err != nil {
-          return thrift.PrependError("error writing list end: ", err)
-        }
-      }
-      if err := oprot.WriteMapEnd(ctx); err != nil {
-        return thrift.PrependError("error writing map end: ", err)
-      }
-    }
-    if err := oprot.WriteListEnd(ctx); err != nil {
-      return thrift.PrependError("error writing list end: ", err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:conditions: ", p), err) }
-  }
-  return err
+	if p.IsSetConditions() {
+		if err := oprot.WriteFieldBegin(ctx, "conditions", thrift.LIST, 3); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:conditions: ", p), err)
+		}
+		if err := oprot.WriteListBegin(ctx, thrift.MAP, len(p.Conditions)); err != nil {
+			return thrift.PrependError("error writing list begin: ", err)
+		}
+		for _, v := range p.Conditions {
+			if err := oprot.WriteMapBegin(ctx, thrift.STRING, thrift.LIST, len(v)); err != nil {
+				return thrift.PrependError("error writing map begin: ", err)
+			}
+			for k, v := range v {
+				if err := oprot.WriteString(ctx, string(k)); err != nil {
+					return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err)
+				}
+				if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(v)); err != nil {
+					return thrift.PrependError("error writing list begin: ", err)
+				}
+				for _, v := range v {
+					if err := v.Write(ctx, oprot); err != nil {
+						return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+					}
+				}
+				if err := oprot.WriteListEnd(ctx); err != nil {
+					return thrift.PrependError("error writing list end: ", err)
+				}
+			}
+			if err := oprot.WriteMapEnd(ctx); err != nil {
+				return thrift.PrependError("error writing map end: ", err)
+			}
+		}
+		if err := oprot.WriteListEnd(ctx); err != nil {
+			return thrift.PrependError("error writing list end: ", err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 3:conditions: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreMeta) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetBucketer() {
-    if err := oprot.WriteFieldBegin(ctx, "bucketer", thrift.STRING, 4); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:bucketer: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Bucketer)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.bucketer (4) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:bucketer: ", p), err) }
-  }
-  return err
+	if p.IsSetBucketer() {
+		if err := oprot.WriteFieldBegin(ctx, "bucketer", thrift.STRING, 4); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:bucketer: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Bucketer)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.bucketer (4) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 4:bucketer: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreMeta) Equals(other *FeatureFlagStoreMeta) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.CreatedDate != other.CreatedDate {
-    if p.CreatedDate == nil || other.CreatedDate == nil {
-      return false
-    }
-    if (*p.CreatedDate) != (*other.CreatedDate) { return false }
-  }
-  if p.ClientData != other.ClientData {
-    if p.ClientData == nil || other.ClientData == nil {
-      return false
-    }
-    if (*p.ClientData) != (*other.ClientData) { return false }
-  }
-  if len(p.Conditions) != len(other.Conditions) { return false }
-  for i, _tgt := range p.Conditions {
-    _src4 := other.Conditions[i]
-    if len(_tgt) != len(_src4) { return false }
-    for k, _tgt := range _tgt {
-      _src5 := _src4[k]
-      if len(_tgt) != len(_src5) { return false }
-      for i, _tgt := range _tgt {
-        _src6 := _src5[i]
-        if !_tgt.Equals(_src6) { return false }
-      }
-    }
-  }
-  if p.Bucketer != other.Bucketer {
-    if p.Bucketer == nil || other.Bucketer == nil {
-      return false
-    }
-    if (*p.Bucketer) != (*other.Bucketer) { return false }
-  }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.CreatedDate != other.CreatedDate {
+		if p.CreatedDate == nil || other.CreatedDate == nil {
+			return false
+		}
+		if (*p.CreatedDate) != (*other.CreatedDate) {
+			return false
+		}
+	}
+	if p.ClientData != other.ClientData {
+		if p.ClientData == nil || other.ClientData == nil {
+			return false
+		}
+		if (*p.ClientData) != (*other.ClientData) {
+			return false
+		}
+	}
+	if len(p.Conditions) != len(other.Conditions) {
+		return false
+	}
+	for i, _tgt := range p.Conditions {
+		_src4 := other.Conditions[i]
+		if len(_tgt) != len(_src4) {
+			return false
+		}
+		for k, _tgt := range _tgt {
+			_src5 := _src4[k]
+			if len(_tgt) != len(_src5) {
+				return false
+			}
+			for i, _tgt := range _tgt {
+				_src6 := _src5[i]
+				if !_tgt.Equals(_src6) {
+					return false
+				}
+			}
+		}
+	}
+	if p.Bucketer != other.Bucketer {
+		if p.Bucketer == nil || other.Bucketer == nil {
+			return false
+		}
+		if (*p.Bucketer) != (*other.Bucketer) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *FeatureFlagStoreMeta) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreMeta(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreMeta(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
-//  - IsEnabled
-//  - Meta
+//   - FeatureName
+//   - IsEnabled
+//   - Meta
 type FeatureFlagStoreItem struct {
-  FeatureName *string `thrift:"feature_name,1" db:"feature_name" json:"feature_name,omitempty"`
-  IsEnabled *bool `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled,omitempty"`
-  Meta *FeatureFlagStoreMeta `thrift:"meta,3" db:"meta" json:"meta,omitempty"`
+	FeatureName *string               `thrift:"feature_name,1" db:"feature_name" json:"feature_name,omitempty"`
+	IsEnabled   *bool                 `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled,omitempty"`
+	Meta        *FeatureFlagStoreMeta `thrift:"meta,3" db:"meta" json:"meta,omitempty"`
 }
 
 func NewFeatureFlagStoreItem() *FeatureFlagStoreItem {
-  return &FeatureFlagStoreItem{}
+	return &FeatureFlagStoreItem{}
 }
 
 var FeatureFlagStoreItem_FeatureName_DEFAULT string
+
 func (p *FeatureFlagStoreItem) GetFeatureName() string {
-  if !p.IsSetFeatureName() {
-    return FeatureFlagStoreItem_FeatureName_DEFAULT
-  }
-return *p.FeatureName
+	if !p.IsSetFeatureName() {
+		return FeatureFlagStoreItem_FeatureName_DEFAULT
+	}
+	return *p.FeatureName
 }
+
 var FeatureFlagStoreItem_IsEnabled_DEFAULT bool
+
 func (p *FeatureFlagStoreItem) GetIsEnabled() bool {
-  if !p.IsSetIsEnabled() {
-    return FeatureFlagStoreItem_IsEnabled_DEFAULT
-  }
-return *p.IsEnabled
+	if !p.IsSetIsEnabled() {
+		return FeatureFlagStoreItem_IsEnabled_DEFAULT
+	}
+	return *p.IsEnabled
 }
+
 var FeatureFlagStoreItem_Meta_DEFAULT *FeatureFlagStoreMeta
+
 func (p *FeatureFlagStoreItem) GetMeta() *FeatureFlagStoreMeta {
-  if !p.IsSetMeta() {
-    return FeatureFlagStoreItem_Meta_DEFAULT
-  }
-return p.Meta
+	if !p.IsSetMeta() {
+		return FeatureFlagStoreItem_Meta_DEFAULT
+	}
+	return p.Meta
 }
 func (p *FeatureFlagStoreItem) IsSetFeatureName() bool {
-  return p.FeatureName != nil
+	return p.FeatureName != nil
 }
 
 func (p *FeatureFlagStoreItem) IsSetIsEnabled() bool {
-  return p.IsEnabled != nil
+	return p.IsEnabled != nil
 }
 
 func (p *FeatureFlagStoreItem) IsSetMeta() bool {
-  return p.Meta != nil
+	return p.Meta != nil
 }
 
 func (p *FeatureFlagStoreItem) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.BOOL {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.BOOL {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreItem)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = &v
-}
-  return nil
-}
-
-func (p *FeatureFlagStoreItem)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadBool(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.IsEnabled = &v
-}
-  return nil
+func (p *FeatureFlagStoreItem) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = &v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreItem)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Meta = &FeatureFlagStoreMeta{}
-  if err := p.Meta.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Meta), err)
-  }
-  return nil
+func (p *FeatureFlagStoreItem) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadBool(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.IsEnabled = &v
+	}
+	return nil
+}
+
+func (p *FeatureFlagStoreItem) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Meta = &FeatureFlagStoreMeta{}
+	if err := p.Meta.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Meta), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreItem) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "FeatureFlagStoreItem"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "FeatureFlagStoreItem"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreItem) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetFeatureName() {
-    if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.FeatureName)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  }
-  return err
+	if p.IsSetFeatureName() {
+		if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.FeatureName)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreItem) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetIsEnabled() {
-    if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err) }
-    if err := oprot.WriteBool(ctx, bool(*p.IsEnabled)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err) }
-  }
-  return err
+	if p.IsSetIsEnabled() {
+		if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err)
+		}
+		if err := oprot.WriteBool(ctx, bool(*p.IsEnabled)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreItem) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetMeta() {
-    if err := oprot.WriteFieldBegin(ctx, "meta", thrift.STRUCT, 3); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:meta: ", p), err) }
-    if err := p.Meta.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Meta), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:meta: ", p), err) }
-  }
-  return err
+	if p.IsSetMeta() {
+		if err := oprot.WriteFieldBegin(ctx, "meta", thrift.STRUCT, 3); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:meta: ", p), err)
+		}
+		if err := p.Meta.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Meta), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 3:meta: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreItem) Equals(other *FeatureFlagStoreItem) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.FeatureName != other.FeatureName {
-    if p.FeatureName == nil || other.FeatureName == nil {
-      return false
-    }
-    if (*p.FeatureName) != (*other.FeatureName) { return false }
-  }
-  if p.IsEnabled != other.IsEnabled {
-    if p.IsEnabled == nil || other.IsEnabled == nil {
-      return false
-    }
-    if (*p.IsEnabled) != (*other.IsEnabled) { return false }
-  }
-  if !p.Meta.Equals(other.Meta) { return false }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.FeatureName != other.FeatureName {
+		if p.FeatureName == nil || other.FeatureName == nil {
+			return false
+		}
+		if (*p.FeatureName) != (*other.FeatureName) {
+			return false
+		}
+	}
+	if p.IsEnabled != other.IsEnabled {
+		if p.IsEnabled == nil || other.IsEnabled == nil {
+			return false
+		}
+		if (*p.IsEnabled) != (*other.IsEnabled) {
+			return false
+		}
+	}
+	if !p.Meta.Equals(other.Meta) {
+		return false
+	}
+	return true
 }
 
 func (p *FeatureFlagStoreItem) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreItem(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreItem(%+v)", *p)
 }
 
 // A flag as it is stored, with nothing lost.
-// 
+//
 // Attributes:
-//  - FeatureName
-//  - Item: The stored form, as it lies in Redis and Consul; left out if it is unreadable.
-//  - Revision: Identifies this state of the flag; changes with every write.
-//  - Unreadable: Why the stored form is unreadable.
+//   - FeatureName
+//   - Item: The stored form, as it lies in Redis and Consul; left out if it is unreadable.
+//   - Revision: Identifies this state of the flag; changes with every write.
+//   - Unreadable: Why the stored form is unreadable.
 type StoredFlag struct {
-  FeatureName *string `thrift:"feature_name,1" db:"feature_name" json:"feature_name,omitempty"`
-  Item *JSON `thrift:"item,2" db:"item" json:"item,omitempty"`
-  Revision *string `thrift:"revision,3" db:"revision" json:"revision,omitempty"`
-  Unreadable *string `thrift:"unreadable,4" db:"unreadable" json:"unreadable,omitempty"`
+	FeatureName *string `thrift:"feature_name,1" db:"feature_name" json:"feature_name,omitempty"`
+	Item        *JSON   `thrift:"item,2" db:"item" json:"item,omitempty"`
+	Revision    *string `thrift:"revision,3" db:"revision" json:"revision,omitempty"`
+	Unreadable  *string `thrift:"unreadable,4" db:"unreadable" json:"unreadable,omitempty"`
 }
 
 func NewStoredFlag() *StoredFlag {
-  return &StoredFlag{}
+	return &StoredFlag{}
 }
 
 var StoredFlag_FeatureName_DEFAULT string
+
 func (p *StoredFlag) GetFeatureName() string {
-  if !p.IsSetFeatureName() {
-    return StoredFlag_FeatureName_DEFAULT
-  }
-return *p.FeatureName
+	if !p.IsSetFeatureName() {
+		return StoredFlag_FeatureName_DEFAULT
+	}
+	return *p.FeatureName
 }
+
 var StoredFlag_Item_DEFAULT JSON
+
 func (p *StoredFlag) GetItem() JSON {
-  if !p.IsSetItem() {
-    return StoredFlag_Item_DEFAULT
-  }
-return *p.Item
+	if !p.IsSetItem() {
+		return StoredFlag_Item_DEFAULT
+	}
+	return *p.Item
 }
+
 var StoredFlag_Revision_DEFAULT string
+
 func (p *StoredFlag) GetRevision() string {
-  if !p.IsSetRevision() {
-    return StoredFlag_Revision_DEFAULT
-  }
-return *p.Revision
+	if !p.IsSetRevision() {
+		return StoredFlag_Revision_DEFAULT
+	}
+	return *p.Revision
 }
+
 var StoredFlag_Unreadable_DEFAULT string
+
 func (p *StoredFlag) GetUnreadable() string {
-  if !p.IsSetUnreadable() {
-    return StoredFlag_Unreadable_DEFAULT
-  }
-return *p.Unreadable
+	if !p.IsSetUnreadable() {
+		return StoredFlag_Unreadable_DEFAULT
+	}
+	return *p.Unreadable
 }
 func (p *StoredFlag) IsSetFeatureName() bool {
-  return p.FeatureName != nil
+	return p.FeatureName != nil
 }
 
 func (p *StoredFlag) IsSetItem() bool {
-  return p.Item != nil
+	return p.Item != nil
 }
 
 func (p *StoredFlag) IsSetRevision() bool {
-  return p.Revision != nil
+	return p.Revision != nil
 }
 
 func (p *StoredFlag) IsSetUnreadable() bool {
-  return p.Unreadable != nil
+	return p.Unreadable != nil
 }
 
 func (p *StoredFlag) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 4:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField4(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *StoredFlag)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = &v
-}
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 4:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField4(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *StoredFlag)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  temp := JSON(v)
-  p.Item = &temp
-}
-  return nil
-}
-
-func (p *StoredFlag)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  p.Revision = &v
-}
-  return nil
+func (p *StoredFlag) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = &v
+	}
+	return nil
 }
 
-func (p *StoredFlag)  ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 4: ", err)
-} else {
-  p.Unreadable = &v
+func (p *StoredFlag) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		temp := JSON(v)
+		p.Item = &temp
+	}
+	return nil
 }
-  return nil
+
+func (p *StoredFlag) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 3: ", err)
+	} else {
+		p.Revision = &v
+	}
+	return nil
+}
+
+func (p *StoredFlag) ReadField4(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 4: ", err)
+	} else {
+		p.Unreadable = &v
+	}
+	return nil
 }
 
 func (p *StoredFlag) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "StoredFlag"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-    if err := p.writeField4(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "StoredFlag"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField4(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *StoredFlag) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetFeatureName() {
-    if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.FeatureName)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  }
-  return err
+	if p.IsSetFeatureName() {
+		if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.FeatureName)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *StoredFlag) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetItem() {
-    if err := oprot.WriteFieldBegin(ctx, "item", thrift.STRING, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:item: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Item)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.item (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:item: ", p), err) }
-  }
-  return err
+	if p.IsSetItem() {
+		if err := oprot.WriteFieldBegin(ctx, "item", thrift.STRING, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:item: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Item)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.item (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:item: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *StoredFlag) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetRevision() {
-    if err := oprot.WriteFieldBegin(ctx, "revision", thrift.STRING, 3); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:revision: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Revision)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.revision (3) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:revision: ", p), err) }
-  }
-  return err
+	if p.IsSetRevision() {
+		if err := oprot.WriteFieldBegin(ctx, "revision", thrift.STRING, 3); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:revision: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Revision)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.revision (3) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 3:revision: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *StoredFlag) writeField4(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetUnreadable() {
-    if err := oprot.WriteFieldBegin(ctx, "unreadable", thrift.STRING, 4); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:unreadable: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Unreadable)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.unreadable (4) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 4:unreadable: ", p), err) }
-  }
-  return err
+	if p.IsSetUnreadable() {
+		if err := oprot.WriteFieldBegin(ctx, "unreadable", thrift.STRING, 4); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 4:unreadable: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Unreadable)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.unreadable (4) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 4:unreadable: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *StoredFlag) Equals(other *StoredFlag) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.FeatureName != other.FeatureName {
-    if p.FeatureName == nil || other.FeatureName == nil {
-      return false
-    }
-    if (*p.FeatureName) != (*other.FeatureName) { return false }
-  }
-  if p.Item != other.Item {
-    if p.Item == nil || other.Item == nil {
-      return false
-    }
-    if (*p.Item) != (*other.Item) { return false }
-  }
-  if p.Revision != other.Revision {
-    if p.Revision == nil || other.Revision == nil {
-      return false
-    }
-    if (*p.Revision) != (*other.Revision) { return false }
-  }
-  if p.Unreadable != other.Unreadable {
-    if p.Unreadable == nil || other.Unreadable == nil {
-      return false
-    }
-    if (*p.Unreadable) != (*other.Unreadable) { return false }
-  }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.FeatureName != other.FeatureName {
+		if p.FeatureName == nil || other.FeatureName == nil {
+			return false
+		}
+		if (*p.FeatureName) != (*other.FeatureName) {
+			return false
+		}
+	}
+	if p.Item != other.Item {
+		if p.Item == nil || other.Item == nil {
+			return false
+		}
+		if (*p.Item) != (*other.Item) {
+			return false
+		}
+	}
+	if p.Revision != other.Revision {
+		if p.Revision == nil || other.Revision == nil {
+			return false
+		}
+		if (*p.Revision) != (*other.Revision) {
+			return false
+		}
+	}
+	if p.Unreadable != other.Unreadable {
+		if p.Unreadable == nil || other.Unreadable == nil {
+			return false
+		}
+		if (*p.Unreadable) != (*other.Unreadable) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *StoredFlag) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("StoredFlag(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("StoredFlag(%+v)", *p)
 }
 
 // Attributes:
-//  - Flags
-//  - ContinuesAt: Where the next page begins; left out on the last one.
+//   - Flags
+//   - ContinuesAt: Where the next page begins; left out on the last one.
 type FlagPage struct {
-  Flags []*StoredFlag `thrift:"flags,1" db:"flags" json:"flags,omitempty"`
-  ContinuesAt *string `thrift:"continues_at,2" db:"continues_at" json:"continues_at,omitempty"`
+	Flags       []*StoredFlag `thrift:"flags,1" db:"flags" json:"flags,omitempty"`
+	ContinuesAt *string       `thrift:"continues_at,2" db:"continues_at" json:"continues_at,omitempty"`
 }
 
 func NewFlagPage() *FlagPage {
-  return &FlagPage{}
+	return &FlagPage{}
 }
 
 var FlagPage_Flags_DEFAULT []*StoredFlag
 
 func (p *FlagPage) GetFlags() []*StoredFlag {
-  return p.Flags
+	return p.Flags
 }
+
 var FlagPage_ContinuesAt_DEFAULT string
+
 func (p *FlagPage) GetContinuesAt() string {
-  if !p.IsSetContinuesAt() {
-    return FlagPage_ContinuesAt_DEFAULT
-  }
-return *p.ContinuesAt
+	if !p.IsSetContinuesAt() {
+		return FlagPage_ContinuesAt_DEFAULT
+	}
+	return *p.ContinuesAt
 }
 func (p *FlagPage) IsSetFlags() bool {
-  return p.Flags != nil
+	return p.Flags != nil
 }
 
 func (p *FlagPage) IsSetContinuesAt() bool {
-  return p.ContinuesAt != nil
+	return p.ContinuesAt != nil
 }
 
 func (p *FlagPage) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.LIST {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FlagPage)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]*StoredFlag, 0, size)
-  p.Flags =  tSlice
-  for i := 0; i < size; i ++ {
-    _elem7 := &StoredFlag{}
-    if err := _elem7.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem7), err)
-    }
-    p.Flags = append(p.Flags, _elem7)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
+func (p *FlagPage) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	_, size, err := iprot.ReadListBegin(ctx)
+	if err != nil {
+		return thrift.PrependError("error reading list begin: ", err)
+	}
+	tSlice := make([]*StoredFlag, 0, size)
+	p.Flags = tSlice
+	for i := 0; i < size; i++ {
+		_elem7 := &StoredFlag{}
+		if err := _elem7.Read(ctx, iprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem7), err)
+		}
+		p.Flags = append(p.Flags, _elem7)
+	}
+	if err := iprot.ReadListEnd(ctx); err != nil {
+		return thrift.PrependError("error reading list end: ", err)
+	}
+	return nil
 }
 
-func (p *FlagPage)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.ContinuesAt = &v
-}
-  return nil
+func (p *FlagPage) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.ContinuesAt = &v
+	}
+	return nil
 }
 
 func (p *FlagPage) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "FlagPage"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "FlagPage"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FlagPage) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetFlags() {
-    if err := oprot.WriteFieldBegin(ctx, "flags", thrift.LIST, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:flags: ", p), err) }
-    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Flags)); err != nil {
-      return thrift.PrependError("error writing list begin: ", err)
-    }
-    for _, v := range p.Flags {
-      if err := v.Write(ctx, oprot); err != nil {
-        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
-      }
-    }
-    if err := oprot.WriteListEnd(ctx); err != nil {
-      return thrift.PrependError("error writing list end: ", err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:flags: ", p), err) }
-  }
-  return err
+	if p.IsSetFlags() {
+		if err := oprot.WriteFieldBegin(ctx, "flags", thrift.LIST, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:flags: ", p), err)
+		}
+		if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Flags)); err != nil {
+			return thrift.PrependError("error writing list begin: ", err)
+		}
+		for _, v := range p.Flags {
+			if err := v.Write(ctx, oprot); err != nil {
+				return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+			}
+		}
+		if err := oprot.WriteListEnd(ctx); err != nil {
+			return thrift.PrependError("error writing list end: ", err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:flags: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlagPage) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetContinuesAt() {
-    if err := oprot.WriteFieldBegin(ctx, "continues_at", thrift.STRING, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:continues_at: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.ContinuesAt)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.continues_at (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:continues_at: ", p), err) }
-  }
-  return err
+	if p.IsSetContinuesAt() {
+		if err := oprot.WriteFieldBegin(ctx, "continues_at", thrift.STRING, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:continues_at: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.ContinuesAt)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.continues_at (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:continues_at: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlagPage) Equals(other *FlagPage) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if len(p.Flags) != len(other.Flags) { return false }
-  for i, _tgt := range p.Flags {
-    _src8 := other.Flags[i]
-    if !_tgt.Equals(_src8) { return false }
-  }
-  if p.ContinuesAt != other.ContinuesAt {
-    if p.ContinuesAt == nil || other.ContinuesAt == nil {
-      return false
-    }
-    if (*p.ContinuesAt) != (*other.ContinuesAt) { return false }
-  }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if len(p.Flags) != len(other.Flags) {
+		return false
+	}
+	for i, _tgt := range p.Flags {
+		_src8 := other.Flags[i]
+		if !_tgt.Equals(_src8) {
+			return false
+		}
+	}
+	if p.ContinuesAt != other.ContinuesAt {
+		if p.ContinuesAt == nil || other.ContinuesAt == nil {
+			return false
+		}
+		if (*p.ContinuesAt) != (*other.ContinuesAt) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *FlagPage) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FlagPage(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FlagPage(%+v)", *p)
 }
 
 // Attributes:
-//  - Position: Where the next call is to continue.
-//  - Everything: Any flag may have changed; the position given was unknown or too old.
-//  - FeatureNames: The flags that may have changed, been created or deleted.
+//   - Position: Where the next call is to continue.
+//   - Everything: Any flag may have changed; the position given was unknown or too old.
+//   - FeatureNames: The flags that may have changed, been created or deleted.
 type FlagChanges struct {
-  Position *string `thrift:"position,1" db:"position" json:"position,omitempty"`
-  Everything *bool `thrift:"everything,2" db:"everything" json:"everything,omitempty"`
-  FeatureNames []string `thrift:"feature_names,3" db:"feature_names" json:"feature_names,omitempty"`
+	Position     *string  `thrift:"position,1" db:"position" json:"position,omitempty"`
+	Everything   *bool    `thrift:"everything,2" db:"everything" json:"everything,omitempty"`
+	FeatureNames []string `thrift:"feature_names,3" db:"feature_names" json:"feature_names,omitempty"`
 }
 
 func NewFlagChanges() *FlagChanges {
-  return &FlagChanges{}
+	return &FlagChanges{}
 }
 
 var FlagChanges_Position_DEFAULT string
+
 func (p *FlagChanges) GetPosition() string {
-  if !p.IsSetPosition() {
-    return FlagChanges_Position_DEFAULT
-  }
-return *p.Position
+	if !p.IsSetPosition() {
+		return FlagChanges_Position_DEFAULT
+	}
+	return *p.Position
 }
+
 var FlagChanges_Everything_DEFAULT bool
+
 func (p *FlagChanges) GetEverything() bool {
-  if !p.IsSetEverything() {
-    return FlagChanges_Everything_DEFAULT
-  }
-return *p.Everything
+	if !p.IsSetEverything() {
+		return FlagChanges_Everything_DEFAULT
+	}
+	return *p.Everything
 }
+
 var FlagChanges_FeatureNames_DEFAULT []string
 
 func (p *FlagChanges) GetFeatureNames() []string {
-  return p.FeatureNames
+	return p.FeatureNames
 }
 func (p *FlagChanges) IsSetPosition() bool {
-  return p.Position != nil
+	return p.Position != nil
 }
 
 func (p *FlagChanges) IsSetEverything() bool {
-  return p.Everything != nil
+	return p.Everything != nil
 }
 
 func (p *FlagChanges) IsSetFeatureNames() bool {
-  return p.FeatureNames != nil
+	return p.FeatureNames != nil
 }
 
 func (p *FlagChanges) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.BOOL {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *FlagChanges)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Position = &v
-}
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.BOOL {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.LIST {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FlagChanges)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadBool(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Everything = &v
-}
-  return nil
+func (p *FlagChanges) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.Position = &v
+	}
+	return nil
 }
 
-func (p *FlagChanges)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]string, 0, size)
-  p.FeatureNames =  tSlice
-  for i := 0; i < size; i ++ {
-var _elem9 string
-    if v, err := iprot.ReadString(ctx); err != nil {
-    return thrift.PrependError("error reading field 0: ", err)
-} else {
-    _elem9 = v
+func (p *FlagChanges) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadBool(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.Everything = &v
+	}
+	return nil
 }
-    p.FeatureNames = append(p.FeatureNames, _elem9)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
+
+func (p *FlagChanges) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	_, size, err := iprot.ReadListBegin(ctx)
+	if err != nil {
+		return thrift.PrependError("error reading list begin: ", err)
+	}
+	tSlice := make([]string, 0, size)
+	p.FeatureNames = tSlice
+	for i := 0; i < size; i++ {
+		var _elem9 string
+		if v, err := iprot.ReadString(ctx); err != nil {
+			return thrift.PrependError("error reading field 0: ", err)
+		} else {
+			_elem9 = v
+		}
+		p.FeatureNames = append(p.FeatureNames, _elem9)
+	}
+	if err := iprot.ReadListEnd(ctx); err != nil {
+		return thrift.PrependError("error reading list end: ", err)
+	}
+	return nil
 }
 
 func (p *FlagChanges) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "FlagChanges"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "FlagChanges"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FlagChanges) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetPosition() {
-    if err := oprot.WriteFieldBegin(ctx, "position", thrift.STRING, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:position: ", p), err) }
-    if err := oprot.WriteString(ctx, string(*p.Position)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.position (1) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:position: ", p), err) }
-  }
-  return err
+	if p.IsSetPosition() {
+		if err := oprot.WriteFieldBegin(ctx, "position", thrift.STRING, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:position: ", p), err)
+		}
+		if err := oprot.WriteString(ctx, string(*p.Position)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.position (1) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:position: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlagChanges) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetEverything() {
-    if err := oprot.WriteFieldBegin(ctx, "everything", thrift.BOOL, 2); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:everything: ", p), err) }
-    if err := oprot.WriteBool(ctx, bool(*p.Everything)); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T.everything (2) field write error: ", p), err) }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 2:everything: ", p), err) }
-  }
-  return err
+	if p.IsSetEverything() {
+		if err := oprot.WriteFieldBegin(ctx, "everything", thrift.BOOL, 2); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:everything: ", p), err)
+		}
+		if err := oprot.WriteBool(ctx, bool(*p.Everything)); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T.everything (2) field write error: ", p), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 2:everything: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlagChanges) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetFeatureNames() {
-    if err := oprot.WriteFieldBegin(ctx, "feature_names", thrift.LIST, 3); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:feature_names: ", p), err) }
-    if err := oprot.WriteListBegin(ctx, thrift.STRING, len(p.FeatureNames)); err != nil {
-      return thrift.PrependError("error writing list begin: ", err)
-    }
-    for _, v := range p.FeatureNames {
-      if err := oprot.WriteString(ctx, string(v)); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err) }
-    }
-    if err := oprot.WriteListEnd(ctx); err != nil {
-      return thrift.PrependError("error writing list end: ", err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 3:feature_names: ", p), err) }
-  }
-  return err
+	if p.IsSetFeatureNames() {
+		if err := oprot.WriteFieldBegin(ctx, "feature_names", thrift.LIST, 3); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:feature_names: ", p), err)
+		}
+		if err := oprot.WriteListBegin(ctx, thrift.STRING, len(p.FeatureNames)); err != nil {
+			return thrift.PrependError("error writing list begin: ", err)
+		}
+		for _, v := range p.FeatureNames {
+			if err := oprot.WriteString(ctx, string(v)); err != nil {
+				return thrift.PrependError(fmt.Sprintf("%T. (0) field write error: ", p), err)
+			}
+		}
+		if err := oprot.WriteListEnd(ctx); err != nil {
+			return thrift.PrependError("error writing list end: ", err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 3:feature_names: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FlagChanges) Equals(other *FlagChanges) bool {
-  if p == other {
-    return true
-  } else if p == nil || other == nil {
-    return false
-  }
-  if p.Position != other.Position {
-    if p.Position == nil || other.Position == nil {
-      return false
-    }
-    if (*p.Position) != (*other.Position) { return false }
-  }
-  if p.Everything != other.Everything {
-    if p.Everything == nil || other.Everything == nil {
-      return false
-    }
-    if (*p.Everything) != (*other.Everything) { return false }
-  }
-  if len(p.FeatureNames) != len(other.FeatureNames) { return false }
-  for i, _tgt := range p.FeatureNames {
-    _src10 := other.FeatureNames[i]
-    if _tgt != _src10 { return false }
-  }
-  return true
+	if p == other {
+		return true
+	} else if p == nil || other == nil {
+		return false
+	}
+	if p.Position != other.Position {
+		if p.Position == nil || other.Position == nil {
+			return false
+		}
+		if (*p.Position) != (*other.Position) {
+			return false
+		}
+	}
+	if p.Everything != other.Everything {
+		if p.Everything == nil || other.Everything == nil {
+			return false
+		}
+		if (*p.Everything) != (*other.Everything) {
+			return false
+		}
+	}
+	if len(p.FeatureNames) != len(other.FeatureNames) {
+		return false
+	}
+	for i, _tgt := range p.FeatureNames {
+		_src10 := other.FeatureNames[i]
+		if _tgt != _src10 {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *FlagChanges) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FlagChanges(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FlagChanges(%+v)", *p)
 }
 
 type FeatureFlagStore interface {
-  // Makes a flag, in place of one that is there.
-  // 
-  // Parameters:
-  //  - FeatureName
-  //  - IsEnabled
-  //  - ClientData
-  Create(ctx context.Context, feature_name string, is_enabled bool, client_data JSON) (_r *FeatureFlagStoreItem, _err error)
-  // Parameters:
-  //  - FeatureName
-  Get(ctx context.Context, feature_name string) (_r *FeatureFlagStoreItem, _err error)
-  // Turns a flag on or off, and makes it if there is none.
-  // 
-  // Parameters:
-  //  - FeatureName
-  //  - IsEnabled
-  Set(ctx context.Context, feature_name string, is_enabled bool) (_err error)
-  // Deletes a flag if there is one.
-  // 
-  // Parameters:
-  //  - FeatureName
-  Delete(ctx context.Context, feature_name string) (_err error)
-  // Flags by name. A limit that is left out means all; 0 means none.
-  // 
-  // Parameters:
-  //  - Limit
-  //  - Offset
-  List(ctx context.Context, limit int64, offset int64) (_r []*FeatureFlagStoreItem, _err error)
-  // Replaces the meta of a flag.
-  // 
-  // Parameters:
-  //  - FeatureName
-  //  - Meta
-  SetMeta(ctx context.Context, feature_name string, meta *FeatureFlagStoreMeta) (_err error)
-  // Gives a flag, or NOT_FOUND or UNREADABLE.
-  // 
-  // Parameters:
-  //  - FeatureName
-  GetStored(ctx context.Context, feature_name string) (_r *StoredFlag, _err error)
-  // Stores an item if the stored revision is the one given, or, if it is empty,
-  // if there is no flag of that name. Answers EXISTS or CONFLICT if not so.
-  // 
-  // Parameters:
-  //  - FeatureName
-  //  - Item
-  //  - Revision
-  CompareAndSet(ctx context.Context, feature_name string, item JSON, revision string) (_r *StoredFlag, _err error)
-  // Deletes a flag, or answers NOT_FOUND.
-  // 
-  // Parameters:
-  //  - FeatureName
-  DeleteStored(ctx context.Context, feature_name string) (_err error)
-  // Gives the flags from a name on, sorted by name, as many as fit into a page.
-  // 
-  // Parameters:
-  //  - First
-  ListStored(ctx context.Context, first string) (_r *FlagPage, _err error)
-  // Waits until a flag may have changed since a position, but no longer than the
-  // timeout (at most 60 s; 0 does not wait), and tells which. The empty position
-  // answers at once with everything.
-  // 
-  // Parameters:
-  //  - Position
-  //  - TimeoutMs
-  Watch(ctx context.Context, position string, timeout_ms int32) (_r *FlagChanges, _err error)
+	// Makes a flag, in place of one that is there.
+	//
+	// Parameters:
+	//  - FeatureName
+	//  - IsEnabled
+	//  - ClientData
+	Create(ctx context.Context, feature_name string, is_enabled bool, client_data JSON) (_r *FeatureFlagStoreItem, _err error)
+	// Parameters:
+	//  - FeatureName
+	Get(ctx context.Context, feature_name string) (_r *FeatureFlagStoreItem, _err error)
+	// Turns a flag on or off, and makes it if there is none.
+	//
+	// Parameters:
+	//  - FeatureName
+	//  - IsEnabled
+	Set(ctx context.Context, feature_name string, is_enabled bool) (_err error)
+	// Deletes a flag if there is one.
+	//
+	// Parameters:
+	//  - FeatureName
+	Delete(ctx context.Context, feature_name string) (_err error)
+	// Flags by name. A limit that is left out means all; 0 means none.
+	//
+	// Parameters:
+	//  - Limit
+	//  - Offset
+	List(ctx context.Context, limit int64, offset int64) (_r []*FeatureFlagStoreItem, _err error)
+	// Replaces the meta of a flag.
+	//
+	// Parameters:
+	//  - FeatureName
+	//  - Meta
+	SetMeta(ctx context.Context, feature_name string, meta *FeatureFlagStoreMeta) (_err error)
+	// Gives a flag, or NOT_FOUND or UNREADABLE.
+	//
+	// Parameters:
+	//  - FeatureName
+	GetStored(ctx context.Context, feature_name string) (_r *StoredFlag, _err error)
+	// Stores an item if the stored revision is the one given, or, if it is empty,
+	// if there is no flag of that name. Answers EXISTS or CONFLICT if not so.
+	//
+	// Parameters:
+	//  - FeatureName
+	//  - Item
+	//  - Revision
+	CompareAndSet(ctx context.Context, feature_name string, item JSON, revision string) (_r *StoredFlag, _err error)
+	// Deletes a flag, or answers NOT_FOUND.
+	//
+	// Parameters:
+	//  - FeatureName
+	DeleteStored(ctx context.Context, feature_name string) (_err error)
+	// Gives the flags from a name on, sorted by name, as many as fit into a page.
+	//
+	// Parameters:
+	//  - First
+	ListStored(ctx context.Context, first string) (_r *FlagPage, _err error)
+	// Waits until a flag may have changed since a position, but no longer than the
+	// timeout (at most 60 s; 0 does not wait), and tells which. The empty position
+	// answers at once with everything.
+	//
+	// Parameters:
+	//  - Position
+	//  - TimeoutMs
+	Watch(ctx context.Context, position string, timeout_ms int32) (_r *FlagChanges, _err error)
 }
 
 type FeatureFlagStoreClient struct {
-  c thrift.TClient
-  meta thrift.ResponseMeta
+	c    thrift.TClient
+	meta thrift.ResponseMeta
 }
 
 func NewFeatureFlagStoreClientFactory(t thrift.TTransport, f thrift.TProtocolFactory) *FeatureFlagStoreClient {
-  return &FeatureFlagStoreClient{
-    c: thrift.NewTStandardClient(f.GetProtocol(t), f.GetProtocol(t)),
-  }
+	return &FeatureFlagStoreClient{
+		c: thrift.NewTStandardClient(f.GetProtocol(t), f.GetProtocol(t)),
+	}
 }
 
 func NewFeatureFlagStoreClientProtocol(t thrift.TTransport, iprot thrift.TProtocol, oprot thrift.TProtocol) *FeatureFlagStoreClient {
-  return &FeatureFlagStoreClient{
-    c: thrift.NewTStandardClient(iprot, oprot),
-  }
+	return &FeatureFlagStoreClient{
+		c: thrift.NewTStandardClient(iprot, oprot),
+	}
 }
 
 func NewFeatureFlagStoreClient(c thrift.TClient) *FeatureFlagStoreClient {
-  return &FeatureFlagStoreClient{
-    c: c,
-  }
+	return &FeatureFlagStoreClient{
+		c: c,
+	}
 }
 
 func (p *FeatureFlagStoreClient) Client_() thrift.TClient {
-  return p.c
+	return p.c
 }
 
 func (p *FeatureFlagStoreClient) LastResponseMeta_() thrift.ResponseMeta {
-  return p.meta
+	return p.meta
 }
 
 func (p *FeatureFlagStoreClient) SetLastResponseMeta_(meta thrift.ResponseMeta) {
-  p.meta = meta
+	p.meta = meta
 }
 
 // Makes a flag, in place of one that is there.
-// 
+//
 // Parameters:
-//  - FeatureName
-//  - IsEnabled
-//  - ClientData
+//   - FeatureName
+//   - IsEnabled
+//   - ClientData
 func (p *FeatureFlagStoreClient) Create(ctx context.Context, feature_name string, is_enabled bool, client_data JSON) (_r *FeatureFlagStoreItem, _err error) {
-  var _args11 FeatureFlagStoreCreateArgs
-  _args11.FeatureName = feature_name
-  _args11.IsEnabled = is_enabled
-  _args11.ClientData = client_data
-  var _result13 FeatureFlagStoreCreateResult
-  var _meta12 thrift.ResponseMeta
-  _meta12, _err = p.Client_().Call(ctx, "Create", &_args11, &_result13)
-  p.SetLastResponseMeta_(_meta12)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result13.Error!= nil:
-    return _r, _result13.Error
-  }
+	var _args11 FeatureFlagStoreCreateArgs
+	_args11.FeatureName = feature_name
+	_args11.IsEnabled = is_enabled
+	_args11.ClientData = client_data
+	var _result13 FeatureFlagStoreCreateResult
+	var _meta12 thrift.ResponseMeta
+	_meta12, _err = p.Client_().Call(ctx, "Create", &_args11, &_result13)
+	p.SetLastResponseMeta_(_meta12)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result13.Error != nil:
+		return _r, _result13.Error
+	}
 
-  if _ret14 := _result13.GetSuccess(); _ret14 != nil {
-    return _ret14, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Create failed: unknown result")
+	if _ret14 := _result13.GetSuccess(); _ret14 != nil {
+		return _ret14, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Create failed: unknown result")
 }
 
 // Parameters:
-//  - FeatureName
+//   - FeatureName
 func (p *FeatureFlagStoreClient) Get(ctx context.Context, feature_name string) (_r *FeatureFlagStoreItem, _err error) {
-  var _args15 FeatureFlagStoreGetArgs
-  _args15.FeatureName = feature_name
-  var _result17 FeatureFlagStoreGetResult
-  var _meta16 thrift.ResponseMeta
-  _meta16, _err = p.Client_().Call(ctx, "Get", &_args15, &_result17)
-  p.SetLastResponseMeta_(_meta16)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result17.Error!= nil:
-    return _r, _result17.Error
-  }
+	var _args15 FeatureFlagStoreGetArgs
+	_args15.FeatureName = feature_name
+	var _result17 FeatureFlagStoreGetResult
+	var _meta16 thrift.ResponseMeta
+	_meta16, _err = p.Client_().Call(ctx, "Get", &_args15, &_result17)
+	p.SetLastResponseMeta_(_meta16)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result17.Error != nil:
+		return _r, _result17.Error
+	}
 
-  if _ret18 := _result17.GetSuccess(); _ret18 != nil {
-    return _ret18, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Get failed: unknown result")
+	if _ret18 := _result17.GetSuccess(); _ret18 != nil {
+		return _ret18, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Get failed: unknown result")
 }
 
 // Turns a flag on or off, and makes it if there is none.
-// 
+//
 // Parameters:
-//  - FeatureName
-//  - IsEnabled
+//   - FeatureName
+//   - IsEnabled
 func (p *FeatureFlagStoreClient) Set(ctx context.Context, feature_name string, is_enabled bool) (_err error) {
-  var _args19 FeatureFlagStoreSetArgs
-  _args19.FeatureName = feature_name
-  _args19.IsEnabled = is_enabled
-  var _result21 FeatureFlagStoreSetResult
-  var _meta20 thrift.ResponseMeta
-  _meta20, _err = p.Client_().Call(ctx, "Set", &_args19, &_result21)
-  p.SetLastResponseMeta_(_meta20)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result21.Error!= nil:
-    return _result21.Error
-  }
+	var _args19 FeatureFlagStoreSetArgs
+	_args19.FeatureName = feature_name
+	_args19.IsEnabled = is_enabled
+	var _result21 FeatureFlagStoreSetResult
+	var _meta20 thrift.ResponseMeta
+	_meta20, _err = p.Client_().Call(ctx, "Set", &_args19, &_result21)
+	p.SetLastResponseMeta_(_meta20)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result21.Error != nil:
+		return _result21.Error
+	}
 
-  return nil
+	return nil
 }
 
 // Deletes a flag if there is one.
-// 
+//
 // Parameters:
-//  - FeatureName
+//   - FeatureName
 func (p *FeatureFlagStoreClient) Delete(ctx context.Context, feature_name string) (_err error) {
-  var _args22 FeatureFlagStoreDeleteArgs
-  _args22.FeatureName = feature_name
-  var _result24 FeatureFlagStoreDeleteResult
-  var _meta23 thrift.ResponseMeta
-  _meta23, _err = p.Client_().Call(ctx, "Delete", &_args22, &_result24)
-  p.SetLastResponseMeta_(_meta23)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result24.Error!= nil:
-    return _result24.Error
-  }
+	var _args22 FeatureFlagStoreDeleteArgs
+	_args22.FeatureName = feature_name
+	var _result24 FeatureFlagStoreDeleteResult
+	var _meta23 thrift.ResponseMeta
+	_meta23, _err = p.Client_().Call(ctx, "Delete", &_args22, &_result24)
+	p.SetLastResponseMeta_(_meta23)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result24.Error != nil:
+		return _result24.Error
+	}
 
-  return nil
+	return nil
 }
 
 // Flags by name. A limit that is left out means all; 0 means none.
-// 
+//
 // Parameters:
-//  - Limit
-//  - Offset
+//   - Limit
+//   - Offset
 func (p *FeatureFlagStoreClient) List(ctx context.Context, limit int64, offset int64) (_r []*FeatureFlagStoreItem, _err error) {
-  var _args25 FeatureFlagStoreListArgs
-  _args25.Limit = limit
-  _args25.Offset = offset
-  var _result27 FeatureFlagStoreListResult
-  var _meta26 thrift.ResponseMeta
-  _meta26, _err = p.Client_().Call(ctx, "List", &_args25, &_result27)
-  p.SetLastResponseMeta_(_meta26)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result27.Error!= nil:
-    return _r, _result27.Error
-  }
+	var _args25 FeatureFlagStoreListArgs
+	_args25.Limit = limit
+	_args25.Offset = offset
+	var _result27 FeatureFlagStoreListResult
+	var _meta26 thrift.ResponseMeta
+	_meta26, _err = p.Client_().Call(ctx, "List", &_args25, &_result27)
+	p.SetLastResponseMeta_(_meta26)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result27.Error != nil:
+		return _r, _result27.Error
+	}
 
-  return _result27.GetSuccess(), nil
+	return _result27.GetSuccess(), nil
 }
 
 // Replaces the meta of a flag.
-// 
+//
 // Parameters:
-//  - FeatureName
-//  - Meta
+//   - FeatureName
+//   - Meta
 func (p *FeatureFlagStoreClient) SetMeta(ctx context.Context, feature_name string, meta *FeatureFlagStoreMeta) (_err error) {
-  var _args28 FeatureFlagStoreSetMetaArgs
-  _args28.FeatureName = feature_name
-  _args28.Meta = meta
-  var _result30 FeatureFlagStoreSetMetaResult
-  var _meta29 thrift.ResponseMeta
-  _meta29, _err = p.Client_().Call(ctx, "SetMeta", &_args28, &_result30)
-  p.SetLastResponseMeta_(_meta29)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result30.Error!= nil:
-    return _result30.Error
-  }
+	var _args28 FeatureFlagStoreSetMetaArgs
+	_args28.FeatureName = feature_name
+	_args28.Meta = meta
+	var _result30 FeatureFlagStoreSetMetaResult
+	var _meta29 thrift.ResponseMeta
+	_meta29, _err = p.Client_().Call(ctx, "SetMeta", &_args28, &_result30)
+	p.SetLastResponseMeta_(_meta29)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result30.Error != nil:
+		return _result30.Error
+	}
 
-  return nil
+	return nil
 }
 
 // Gives a flag, or NOT_FOUND or UNREADABLE.
-// 
+//
 // Parameters:
-//  - FeatureName
+//   - FeatureName
 func (p *FeatureFlagStoreClient) GetStored(ctx context.Context, feature_name string) (_r *StoredFlag, _err error) {
-  var _args31 FeatureFlagStoreGetStoredArgs
-  _args31.FeatureName = feature_name
-  var _result33 FeatureFlagStoreGetStoredResult
-  var _meta32 thrift.ResponseMeta
-  _meta32, _err = p.Client_().Call(ctx, "GetStored", &_args31, &_result33)
-  p.SetLastResponseMeta_(_meta32)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result33.Error!= nil:
-    return _r, _result33.Error
-  }
+	var _args31 FeatureFlagStoreGetStoredArgs
+	_args31.FeatureName = feature_name
+	var _result33 FeatureFlagStoreGetStoredResult
+	var _meta32 thrift.ResponseMeta
+	_meta32, _err = p.Client_().Call(ctx, "GetStored", &_args31, &_result33)
+	p.SetLastResponseMeta_(_meta32)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result33.Error != nil:
+		return _r, _result33.Error
+	}
 
-  if _ret34 := _result33.GetSuccess(); _ret34 != nil {
-    return _ret34, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "GetStored failed: unknown result")
+	if _ret34 := _result33.GetSuccess(); _ret34 != nil {
+		return _ret34, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "GetStored failed: unknown result")
 }
 
 // Stores an item if the stored revision is the one given, or, if it is empty,
 // if there is no flag of that name. Answers EXISTS or CONFLICT if not so.
-// 
+//
 // Parameters:
-//  - FeatureName
-//  - Item
-//  - Revision
+//   - FeatureName
+//   - Item
+//   - Revision
 func (p *FeatureFlagStoreClient) CompareAndSet(ctx context.Context, feature_name string, item JSON, revision string) (_r *StoredFlag, _err error) {
-  var _args35 FeatureFlagStoreCompareAndSetArgs
-  _args35.FeatureName = feature_name
-  _args35.Item = item
-  _args35.Revision = revision
-  var _result37 FeatureFlagStoreCompareAndSetResult
-  var _meta36 thrift.ResponseMeta
-  _meta36, _err = p.Client_().Call(ctx, "CompareAndSet", &_args35, &_result37)
-  p.SetLastResponseMeta_(_meta36)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result37.Error!= nil:
-    return _r, _result37.Error
-  }
+	var _args35 FeatureFlagStoreCompareAndSetArgs
+	_args35.FeatureName = feature_name
+	_args35.Item = item
+	_args35.Revision = revision
+	var _result37 FeatureFlagStoreCompareAndSetResult
+	var _meta36 thrift.ResponseMeta
+	_meta36, _err = p.Client_().Call(ctx, "CompareAndSet", &_args35, &_result37)
+	p.SetLastResponseMeta_(_meta36)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result37.Error != nil:
+		return _r, _result37.Error
+	}
 
-  if _ret38 := _result37.GetSuccess(); _ret38 != nil {
-    return _ret38, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "CompareAndSet failed: unknown result")
+	if _ret38 := _result37.GetSuccess(); _ret38 != nil {
+		return _ret38, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "CompareAndSet failed: unknown result")
 }
 
 // Deletes a flag, or answers NOT_FOUND.
-// 
+//
 // Parameters:
-//  - FeatureName
+//   - FeatureName
 func (p *FeatureFlagStoreClient) DeleteStored(ctx context.Context, feature_name string) (_err error) {
-  var _args39 FeatureFlagStoreDeleteStoredArgs
-  _args39.FeatureName = feature_name
-  var _result41 FeatureFlagStoreDeleteStoredResult
-  var _meta40 thrift.ResponseMeta
-  _meta40, _err = p.Client_().Call(ctx, "DeleteStored", &_args39, &_result41)
-  p.SetLastResponseMeta_(_meta40)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result41.Error!= nil:
-    return _result41.Error
-  }
+	var _args39 FeatureFlagStoreDeleteStoredArgs
+	_args39.FeatureName = feature_name
+	var _result41 FeatureFlagStoreDeleteStoredResult
+	var _meta40 thrift.ResponseMeta
+	_meta40, _err = p.Client_().Call(ctx, "DeleteStored", &_args39, &_result41)
+	p.SetLastResponseMeta_(_meta40)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result41.Error != nil:
+		return _result41.Error
+	}
 
-  return nil
+	return nil
 }
 
 // Gives the flags from a name on, sorted by name, as many as fit into a page.
-// 
+//
 // Parameters:
-//  - First
+//   - First
 func (p *FeatureFlagStoreClient) ListStored(ctx context.Context, first string) (_r *FlagPage, _err error) {
-  var _args42 FeatureFlagStoreListStoredArgs
-  _args42.First = first
-  var _result44 FeatureFlagStoreListStoredResult
-  var _meta43 thrift.ResponseMeta
-  _meta43, _err = p.Client_().Call(ctx, "ListStored", &_args42, &_result44)
-  p.SetLastResponseMeta_(_meta43)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result44.Error!= nil:
-    return _r, _result44.Error
-  }
+	var _args42 FeatureFlagStoreListStoredArgs
+	_args42.First = first
+	var _result44 FeatureFlagStoreListStoredResult
+	var _meta43 thrift.ResponseMeta
+	_meta43, _err = p.Client_().Call(ctx, "ListStored", &_args42, &_result44)
+	p.SetLastResponseMeta_(_meta43)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result44.Error != nil:
+		return _r, _result44.Error
+	}
 
-  if _ret45 := _result44.GetSuccess(); _ret45 != nil {
-    return _ret45, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "ListStored failed: unknown result")
+	if _ret45 := _result44.GetSuccess(); _ret45 != nil {
+		return _ret45, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "ListStored failed: unknown result")
 }
 
 // Waits until a flag may have changed since a position, but no longer than the
 // timeout (at most 60 s; 0 does not wait), and tells which. The empty position
 // answers at once with everything.
-// 
+//
 // Parameters:
-//  - Position
-//  - TimeoutMs
+//   - Position
+//   - TimeoutMs
 func (p *FeatureFlagStoreClient) Watch(ctx context.Context, position string, timeout_ms int32) (_r *FlagChanges, _err error) {
-  var _args46 FeatureFlagStoreWatchArgs
-  _args46.Position = position
-  _args46.TimeoutMs = timeout_ms
-  var _result48 FeatureFlagStoreWatchResult
-  var _meta47 thrift.ResponseMeta
-  _meta47, _err = p.Client_().Call(ctx, "Watch", &_args46, &_result48)
-  p.SetLastResponseMeta_(_meta47)
-  if _err != nil {
-    return
-  }
-  switch {
-  case _result48.Error!= nil:
-    return _r, _result48.Error
-  }
+	var _args46 FeatureFlagStoreWatchArgs
+	_args46.Position = position
+	_args46.TimeoutMs = timeout_ms
+	var _result48 FeatureFlagStoreWatchResult
+	var _meta47 thrift.ResponseMeta
+	_meta47, _err = p.Client_().Call(ctx, "Watch", &_args46, &_result48)
+	p.SetLastResponseMeta_(_meta47)
+	if _err != nil {
+		return
+	}
+	switch {
+	case _result48.Error != nil:
+		return _r, _result48.Error
+	}
 
-  if _ret49 := _result48.GetSuccess(); _ret49 != nil {
-    return _ret49, nil
-  }
-  return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Watch failed: unknown result")
+	if _ret49 := _result48.GetSuccess(); _ret49 != nil {
+		return _ret49, nil
+	}
+	return nil, thrift.NewTApplicationException(thrift.MISSING_RESULT, "Watch failed: unknown result")
 }
 
 type FeatureFlagStoreProcessor struct {
-  processorMap map[string]thrift.TProcessorFunction
-  handler FeatureFlagStore
+	processorMap map[string]thrift.TProcessorFunction
+	handler      FeatureFlagStore
 }
 
 func (p *FeatureFlagStoreProcessor) AddToProcessorMap(key string, processor thrift.TProcessorFunction) {
-  p.processorMap[key] = processor
+	p.processorMap[key] = processor
 }
 
 func (p *FeatureFlagStoreProcessor) GetProcessorFunction(key string) (processor thrift.TProcessorFunction, ok bool) {
-  processor, ok = p.processorMap[key]
-  return processor, ok
+	processor, ok = p.processorMap[key]
+	return processor, ok
 }
 
 func (p *FeatureFlagStoreProcessor) ProcessorMap() map[string]thrift.TProcessorFunction {
-  return p.processorMap
+	return p.processorMap
 }
 
 func NewFeatureFlagStoreProcessor(handler FeatureFlagStore) *FeatureFlagStoreProcessor {
 
-  self50 := &FeatureFlagStoreProcessor{handler:handler, processorMap:make(map[string]thrift.TProcessorFunction)}
-  self50.processorMap["Create"] = &featureFlagStoreProcessorCreate{handler:handler}
-  self50.processorMap["Get"] = &featureFlagStoreProcessorGet{handler:handler}
-  self50.processorMap["Set"] = &featureFlagStoreProcessorSet{handler:handler}
-  self50.processorMap["Delete"] = &featureFlagStoreProcessorDelete{handler:handler}
-  self50.processorMap["List"] = &featureFlagStoreProcessorList{handler:handler}
-  self50.processorMap["SetMeta"] = &featureFlagStoreProcessorSetMeta{handler:handler}
-  self50.processorMap["GetStored"] = &featureFlagStoreProcessorGetStored{handler:handler}
-  self50.processorMap["CompareAndSet"] = &featureFlagStoreProcessorCompareAndSet{handler:handler}
-  self50.processorMap["DeleteStored"] = &featureFlagStoreProcessorDeleteStored{handler:handler}
-  self50.processorMap["ListStored"] = &featureFlagStoreProcessorListStored{handler:handler}
-  self50.processorMap["Watch"] = &featureFlagStoreProcessorWatch{handler:handler}
-return self50
+	self50 := &FeatureFlagStoreProcessor{handler: handler, processorMap: make(map[string]thrift.TProcessorFunction)}
+	self50.processorMap["Create"] = &featureFlagStoreProcessorCreate{handler: handler}
+	self50.processorMap["Get"] = &featureFlagStoreProcessorGet{handler: handler}
+	self50.processorMap["Set"] = &featureFlagStoreProcessorSet{handler: handler}
+	self50.processorMap["Delete"] = &featureFlagStoreProcessorDelete{handler: handler}
+	self50.processorMap["List"] = &featureFlagStoreProcessorList{handler: handler}
+	self50.processorMap["SetMeta"] = &featureFlagStoreProcessorSetMeta{handler: handler}
+	self50.processorMap["GetStored"] = &featureFlagStoreProcessorGetStored{handler: handler}
+	self50.processorMap["CompareAndSet"] = &featureFlagStoreProcessorCompareAndSet{handler: handler}
+	self50.processorMap["DeleteStored"] = &featureFlagStoreProcessorDeleteStored{handler: handler}
+	self50.processorMap["ListStored"] = &featureFlagStoreProcessorListStored{handler: handler}
+	self50.processorMap["Watch"] = &featureFlagStoreProcessorWatch{handler: handler}
+	return self50
 }
 
 func (p *FeatureFlagStoreProcessor) Process(ctx context.Context, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  name, _, seqId, err2 := iprot.ReadMessageBegin(ctx)
-  if err2 != nil { return false, thrift.WrapTException(err2) }
-  if processor, ok := p.GetProcessorFunction(name); ok {
-    return processor.Process(ctx, seqId, iprot, oprot)
-  }
-  iprot.Skip(ctx, thrift.STRUCT)
-  iprot.ReadMessageEnd(ctx)
-  x51 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function " + name)
-  oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
-  x51.Write(ctx, oprot)
-  oprot.WriteMessageEnd(ctx)
-  oprot.Flush(ctx)
-  return false, x51
+	name, _, seqId, err2 := iprot.ReadMessageBegin(ctx)
+	if err2 != nil {
+		return false, thrift.WrapTException(err2)
+	}
+	if processor, ok := p.GetProcessorFunction(name); ok {
+		return processor.Process(ctx, seqId, iprot, oprot)
+	}
+	iprot.Skip(ctx, thrift.STRUCT)
+	iprot.ReadMessageEnd(ctx)
+	x51 := thrift.NewTApplicationException(thrift.UNKNOWN_METHOD, "Unknown function "+name)
+	oprot.WriteMessageBegin(ctx, name, thrift.EXCEPTION, seqId)
+	x51.Write(ctx, oprot)
+	oprot.WriteMessageEnd(ctx)
+	oprot.Flush(ctx)
+	return false, x51
 
 }
 
 type featureFlagStoreProcessorCreate struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorCreate) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err52 error
-  args := FeatureFlagStoreCreateArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "Create", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err52 error
+	args := FeatureFlagStoreCreateArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "Create", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreCreateResult{}
-  if retval, err2 := p.handler.Create(ctx, args.FeatureName, args.IsEnabled, args.ClientData); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc53 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Create: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "Create", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc53.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-        _write_err52 = thrift.WrapTException(err2)
-      }
-      if _write_err52 != nil {
-        return false, thrift.WrapTException(_write_err52)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "Create", thrift.REPLY, seqId); err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
-    _write_err52 = thrift.WrapTException(err2)
-  }
-  if _write_err52 != nil {
-    return false, thrift.WrapTException(_write_err52)
-  }
-  return true, err
+	result := FeatureFlagStoreCreateResult{}
+	if retval, err2 := p.handler.Create(ctx, args.FeatureName, args.IsEnabled, args.ClientData); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc53 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Create: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "Create", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err52 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc53.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
+				_write_err52 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
+				_write_err52 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
+				_write_err52 = thrift.WrapTException(err2)
+			}
+			if _write_err52 != nil {
+				return false, thrift.WrapTException(_write_err52)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "Create", thrift.REPLY, seqId); err2 != nil {
+		_write_err52 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err52 == nil && err2 != nil {
+		_write_err52 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err52 == nil && err2 != nil {
+		_write_err52 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err52 == nil && err2 != nil {
+		_write_err52 = thrift.WrapTException(err2)
+	}
+	if _write_err52 != nil {
+		return false, thrift.WrapTException(_write_err52)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorGet struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorGet) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err54 error
-  args := FeatureFlagStoreGetArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "Get", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err54 error
+	args := FeatureFlagStoreGetArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "Get", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreGetResult{}
-  if retval, err2 := p.handler.Get(ctx, args.FeatureName); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc55 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Get: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "Get", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc55.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-        _write_err54 = thrift.WrapTException(err2)
-      }
-      if _write_err54 != nil {
-        return false, thrift.WrapTException(_write_err54)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "Get", thrift.REPLY, seqId); err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
-    _write_err54 = thrift.WrapTException(err2)
-  }
-  if _write_err54 != nil {
-    return false, thrift.WrapTException(_write_err54)
-  }
-  return true, err
+	result := FeatureFlagStoreGetResult{}
+	if retval, err2 := p.handler.Get(ctx, args.FeatureName); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc55 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Get: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "Get", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err54 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc55.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
+				_write_err54 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
+				_write_err54 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
+				_write_err54 = thrift.WrapTException(err2)
+			}
+			if _write_err54 != nil {
+				return false, thrift.WrapTException(_write_err54)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "Get", thrift.REPLY, seqId); err2 != nil {
+		_write_err54 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err54 == nil && err2 != nil {
+		_write_err54 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err54 == nil && err2 != nil {
+		_write_err54 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err54 == nil && err2 != nil {
+		_write_err54 = thrift.WrapTException(err2)
+	}
+	if _write_err54 != nil {
+		return false, thrift.WrapTException(_write_err54)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorSet struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorSet) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err56 error
-  args := FeatureFlagStoreSetArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "Set", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err56 error
+	args := FeatureFlagStoreSetArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "Set", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreSetResult{}
-  if err2 := p.handler.Set(ctx, args.FeatureName, args.IsEnabled); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc57 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Set: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "Set", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err56 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc57.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
-        _write_err56 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
-        _write_err56 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
-        _write_err56 = thrift.WrapTException(err2)
-      }
-      if _write_err56 != nil {
-        return false, thrift.WrapTException(_write_err56)
-      }
-      return true, err
-    }
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "Set", thrift.REPLY, seqId); err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
-    _write_err56 = thrift.WrapTException(err2)
-  }
-  if _write_err56 != nil {
-    return false, thrift.WrapTException(_write_err56)
-  }
-  return true, err
+	result := FeatureFlagStoreSetResult{}
+	if err2 := p.handler.Set(ctx, args.FeatureName, args.IsEnabled); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc57 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Set: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "Set", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err56 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc57.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
+				_write_err56 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
+				_write_err56 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
+				_write_err56 = thrift.WrapTException(err2)
+			}
+			if _write_err56 != nil {
+				return false, thrift.WrapTException(_write_err56)
+			}
+			return true, err
+		}
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "Set", thrift.REPLY, seqId); err2 != nil {
+		_write_err56 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err56 == nil && err2 != nil {
+		_write_err56 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err56 == nil && err2 != nil {
+		_write_err56 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err56 == nil && err2 != nil {
+		_write_err56 = thrift.WrapTException(err2)
+	}
+	if _write_err56 != nil {
+		return false, thrift.WrapTException(_write_err56)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorDelete struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorDelete) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err58 error
-  args := FeatureFlagStoreDeleteArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "Delete", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err58 error
+	args := FeatureFlagStoreDeleteArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "Delete", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreDeleteResult{}
-  if err2 := p.handler.Delete(ctx, args.FeatureName); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc59 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Delete: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "Delete", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err58 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc59.Write(ctx, oprot); _write_err58 == nil && err2 != nil {
-        _write_err58 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err58 == nil && err2 != nil {
-        _write_err58 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err58 == nil && err2 != nil {
-        _write_err58 = thrift.WrapTException(err2)
-      }
-      if _write_err58 != nil {
-        return false, thrift.WrapTException(_write_err58)
-      }
-      return true, err
-    }
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "Delete", thrift.REPLY, seqId); err2 != nil {
-    _write_err58 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err58 == nil && err2 != nil {
-    _write_err58 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err58 == nil && err2 != nil {
-    _write_err58 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err58 == nil && err2 != nil {
-    _write_err58 = thrift.WrapTException(err2)
-  }
-  if _write_err58 != nil {
-    return false, thrift.WrapTException(_write_err58)
-  }
-  return true, err
+	result := FeatureFlagStoreDeleteResult{}
+	if err2 := p.handler.Delete(ctx, args.FeatureName); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc59 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Delete: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "Delete", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err58 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc59.Write(ctx, oprot); _write_err58 == nil && err2 != nil {
+				_write_err58 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err58 == nil && err2 != nil {
+				_write_err58 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err58 == nil && err2 != nil {
+				_write_err58 = thrift.WrapTException(err2)
+			}
+			if _write_err58 != nil {
+				return false, thrift.WrapTException(_write_err58)
+			}
+			return true, err
+		}
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "Delete", thrift.REPLY, seqId); err2 != nil {
+		_write_err58 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err58 == nil && err2 != nil {
+		_write_err58 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err58 == nil && err2 != nil {
+		_write_err58 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err58 == nil && err2 != nil {
+		_write_err58 = thrift.WrapTException(err2)
+	}
+	if _write_err58 != nil {
+		return false, thrift.WrapTException(_write_err58)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorList struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorList) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err60 error
-  args := FeatureFlagStoreListArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "List", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err60 error
+	args := FeatureFlagStoreListArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "List", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreListResult{}
-  if retval, err2 := p.handler.List(ctx, args.Limit, args.Offset); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc61 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing List: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "List", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err60 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc61.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
-        _write_err60 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
-        _write_err60 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
-        _write_err60 = thrift.WrapTException(err2)
-      }
-      if _write_err60 != nil {
-        return false, thrift.WrapTException(_write_err60)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "List", thrift.REPLY, seqId); err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
-    _write_err60 = thrift.WrapTException(err2)
-  }
-  if _write_err60 != nil {
-    return false, thrift.WrapTException(_write_err60)
-  }
-  return true, err
+	result := FeatureFlagStoreListResult{}
+	if retval, err2 := p.handler.List(ctx, args.Limit, args.Offset); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc61 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing List: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "List", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err60 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc61.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
+				_write_err60 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
+				_write_err60 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
+				_write_err60 = thrift.WrapTException(err2)
+			}
+			if _write_err60 != nil {
+				return false, thrift.WrapTException(_write_err60)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "List", thrift.REPLY, seqId); err2 != nil {
+		_write_err60 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err60 == nil && err2 != nil {
+		_write_err60 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err60 == nil && err2 != nil {
+		_write_err60 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err60 == nil && err2 != nil {
+		_write_err60 = thrift.WrapTException(err2)
+	}
+	if _write_err60 != nil {
+		return false, thrift.WrapTException(_write_err60)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorSetMeta struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorSetMeta) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err62 error
-  args := FeatureFlagStoreSetMetaArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "SetMeta", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err62 error
+	args := FeatureFlagStoreSetMetaArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "SetMeta", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreSetMetaResult{}
-  if err2 := p.handler.SetMeta(ctx, args.FeatureName, args.Meta); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc63 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing SetMeta: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "SetMeta", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc63.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
-        _write_err62 = thrift.WrapTException(err2)
-      }
-      if _write_err62 != nil {
-        return false, thrift.WrapTException(_write_err62)
-      }
-      return true, err
-    }
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "SetMeta", thrift.REPLY, seqId); err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
-    _write_err62 = thrift.WrapTException(err2)
-  }
-  if _write_err62 != nil {
-    return false, thrift.WrapTException(_write_err62)
-  }
-  return true, err
+	result := FeatureFlagStoreSetMetaResult{}
+	if err2 := p.handler.SetMeta(ctx, args.FeatureName, args.Meta); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc63 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing SetMeta: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "SetMeta", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err62 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc63.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
+				_write_err62 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
+				_write_err62 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
+				_write_err62 = thrift.WrapTException(err2)
+			}
+			if _write_err62 != nil {
+				return false, thrift.WrapTException(_write_err62)
+			}
+			return true, err
+		}
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "SetMeta", thrift.REPLY, seqId); err2 != nil {
+		_write_err62 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err62 == nil && err2 != nil {
+		_write_err62 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err62 == nil && err2 != nil {
+		_write_err62 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err62 == nil && err2 != nil {
+		_write_err62 = thrift.WrapTException(err2)
+	}
+	if _write_err62 != nil {
+		return false, thrift.WrapTException(_write_err62)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorGetStored struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorGetStored) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err64 error
-  args := FeatureFlagStoreGetStoredArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "GetStored", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err64 error
+	args := FeatureFlagStoreGetStoredArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "GetStored", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreGetStoredResult{}
-  if retval, err2 := p.handler.GetStored(ctx, args.FeatureName); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc65 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing GetStored: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "GetStored", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err64 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc65.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
-        _write_err64 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
-        _write_err64 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
-        _write_err64 = thrift.WrapTException(err2)
-      }
-      if _write_err64 != nil {
-        return false, thrift.WrapTException(_write_err64)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "GetStored", thrift.REPLY, seqId); err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
-    _write_err64 = thrift.WrapTException(err2)
-  }
-  if _write_err64 != nil {
-    return false, thrift.WrapTException(_write_err64)
-  }
-  return true, err
+	result := FeatureFlagStoreGetStoredResult{}
+	if retval, err2 := p.handler.GetStored(ctx, args.FeatureName); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc65 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing GetStored: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "GetStored", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err64 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc65.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
+				_write_err64 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
+				_write_err64 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
+				_write_err64 = thrift.WrapTException(err2)
+			}
+			if _write_err64 != nil {
+				return false, thrift.WrapTException(_write_err64)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "GetStored", thrift.REPLY, seqId); err2 != nil {
+		_write_err64 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err64 == nil && err2 != nil {
+		_write_err64 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err64 == nil && err2 != nil {
+		_write_err64 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err64 == nil && err2 != nil {
+		_write_err64 = thrift.WrapTException(err2)
+	}
+	if _write_err64 != nil {
+		return false, thrift.WrapTException(_write_err64)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorCompareAndSet struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorCompareAndSet) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err66 error
-  args := FeatureFlagStoreCompareAndSetArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err66 error
+	args := FeatureFlagStoreCompareAndSetArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreCompareAndSetResult{}
-  if retval, err2 := p.handler.CompareAndSet(ctx, args.FeatureName, args.Item, args.Revision); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc67 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing CompareAndSet: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err66 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc67.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
-        _write_err66 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
-        _write_err66 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
-        _write_err66 = thrift.WrapTException(err2)
-      }
-      if _write_err66 != nil {
-        return false, thrift.WrapTException(_write_err66)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.REPLY, seqId); err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
-    _write_err66 = thrift.WrapTException(err2)
-  }
-  if _write_err66 != nil {
-    return false, thrift.WrapTException(_write_err66)
-  }
-  return true, err
+	result := FeatureFlagStoreCompareAndSetResult{}
+	if retval, err2 := p.handler.CompareAndSet(ctx, args.FeatureName, args.Item, args.Revision); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc67 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing CompareAndSet: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err66 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc67.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
+				_write_err66 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
+				_write_err66 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
+				_write_err66 = thrift.WrapTException(err2)
+			}
+			if _write_err66 != nil {
+				return false, thrift.WrapTException(_write_err66)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "CompareAndSet", thrift.REPLY, seqId); err2 != nil {
+		_write_err66 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err66 == nil && err2 != nil {
+		_write_err66 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err66 == nil && err2 != nil {
+		_write_err66 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err66 == nil && err2 != nil {
+		_write_err66 = thrift.WrapTException(err2)
+	}
+	if _write_err66 != nil {
+		return false, thrift.WrapTException(_write_err66)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorDeleteStored struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorDeleteStored) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err68 error
-  args := FeatureFlagStoreDeleteStoredArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err68 error
+	args := FeatureFlagStoreDeleteStoredArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreDeleteStoredResult{}
-  if err2 := p.handler.DeleteStored(ctx, args.FeatureName); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc69 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing DeleteStored: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err68 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc69.Write(ctx, oprot); _write_err68 == nil && err2 != nil {
-        _write_err68 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err68 == nil && err2 != nil {
-        _write_err68 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err68 == nil && err2 != nil {
-        _write_err68 = thrift.WrapTException(err2)
-      }
-      if _write_err68 != nil {
-        return false, thrift.WrapTException(_write_err68)
-      }
-      return true, err
-    }
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.REPLY, seqId); err2 != nil {
-    _write_err68 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err68 == nil && err2 != nil {
-    _write_err68 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err68 == nil && err2 != nil {
-    _write_err68 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err68 == nil && err2 != nil {
-    _write_err68 = thrift.WrapTException(err2)
-  }
-  if _write_err68 != nil {
-    return false, thrift.WrapTException(_write_err68)
-  }
-  return true, err
+	result := FeatureFlagStoreDeleteStoredResult{}
+	if err2 := p.handler.DeleteStored(ctx, args.FeatureName); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc69 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing DeleteStored: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err68 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc69.Write(ctx, oprot); _write_err68 == nil && err2 != nil {
+				_write_err68 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err68 == nil && err2 != nil {
+				_write_err68 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err68 == nil && err2 != nil {
+				_write_err68 = thrift.WrapTException(err2)
+			}
+			if _write_err68 != nil {
+				return false, thrift.WrapTException(_write_err68)
+			}
+			return true, err
+		}
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "DeleteStored", thrift.REPLY, seqId); err2 != nil {
+		_write_err68 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err68 == nil && err2 != nil {
+		_write_err68 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err68 == nil && err2 != nil {
+		_write_err68 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err68 == nil && err2 != nil {
+		_write_err68 = thrift.WrapTException(err2)
+	}
+	if _write_err68 != nil {
+		return false, thrift.WrapTException(_write_err68)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorListStored struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorListStored) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err70 error
-  args := FeatureFlagStoreListStoredArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "ListStored", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err70 error
+	args := FeatureFlagStoreListStoredArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "ListStored", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreListStoredResult{}
-  if retval, err2 := p.handler.ListStored(ctx, args.First); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc71 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing ListStored: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "ListStored", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err70 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc71.Write(ctx, oprot); _write_err70 == nil && err2 != nil {
-        _write_err70 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err70 == nil && err2 != nil {
-        _write_err70 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err70 == nil && err2 != nil {
-        _write_err70 = thrift.WrapTException(err2)
-      }
-      if _write_err70 != nil {
-        return false, thrift.WrapTException(_write_err70)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "ListStored", thrift.REPLY, seqId); err2 != nil {
-    _write_err70 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err70 == nil && err2 != nil {
-    _write_err70 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err70 == nil && err2 != nil {
-    _write_err70 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err70 == nil && err2 != nil {
-    _write_err70 = thrift.WrapTException(err2)
-  }
-  if _write_err70 != nil {
-    return false, thrift.WrapTException(_write_err70)
-  }
-  return true, err
+	result := FeatureFlagStoreListStoredResult{}
+	if retval, err2 := p.handler.ListStored(ctx, args.First); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc71 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing ListStored: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "ListStored", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err70 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc71.Write(ctx, oprot); _write_err70 == nil && err2 != nil {
+				_write_err70 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err70 == nil && err2 != nil {
+				_write_err70 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err70 == nil && err2 != nil {
+				_write_err70 = thrift.WrapTException(err2)
+			}
+			if _write_err70 != nil {
+				return false, thrift.WrapTException(_write_err70)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "ListStored", thrift.REPLY, seqId); err2 != nil {
+		_write_err70 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err70 == nil && err2 != nil {
+		_write_err70 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err70 == nil && err2 != nil {
+		_write_err70 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err70 == nil && err2 != nil {
+		_write_err70 = thrift.WrapTException(err2)
+	}
+	if _write_err70 != nil {
+		return false, thrift.WrapTException(_write_err70)
+	}
+	return true, err
 }
 
 type featureFlagStoreProcessorWatch struct {
-  handler FeatureFlagStore
+	handler FeatureFlagStore
 }
 
 func (p *featureFlagStoreProcessorWatch) Process(ctx context.Context, seqId int32, iprot, oprot thrift.TProtocol) (success bool, err thrift.TException) {
-  var _write_err72 error
-  args := FeatureFlagStoreWatchArgs{}
-  if err2 := args.Read(ctx, iprot); err2 != nil {
-    iprot.ReadMessageEnd(ctx)
-    x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
-    oprot.WriteMessageBegin(ctx, "Watch", thrift.EXCEPTION, seqId)
-    x.Write(ctx, oprot)
-    oprot.WriteMessageEnd(ctx)
-    oprot.Flush(ctx)
-    return false, thrift.WrapTException(err2)
-  }
-  iprot.ReadMessageEnd(ctx)
+	var _write_err72 error
+	args := FeatureFlagStoreWatchArgs{}
+	if err2 := args.Read(ctx, iprot); err2 != nil {
+		iprot.ReadMessageEnd(ctx)
+		x := thrift.NewTApplicationException(thrift.PROTOCOL_ERROR, err2.Error())
+		oprot.WriteMessageBegin(ctx, "Watch", thrift.EXCEPTION, seqId)
+		x.Write(ctx, oprot)
+		oprot.WriteMessageEnd(ctx)
+		oprot.Flush(ctx)
+		return false, thrift.WrapTException(err2)
+	}
+	iprot.ReadMessageEnd(ctx)
 
-  tickerCancel := func() {}
-  // Start a goroutine to do server side connectivity check.
-  if thrift.ServerConnectivityCheckInterval > 0 {
-    var cancel context.CancelFunc
-    ctx, cancel = context.WithCancel(ctx)
-    defer cancel()
-    var tickerCtx context.Context
-    tickerCtx, tickerCancel = context.WithCancel(context.Background())
-    defer tickerCancel()
-    go func(ctx context.Context, cancel context.CancelFunc) {
-      ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
-      defer ticker.Stop()
-      for {
-        select {
-        case <-ctx.Done():
-          return
-        case <-ticker.C:
-          if !iprot.Transport().IsOpen() {
-            cancel()
-            return
-          }
-        }
-      }
-    }(tickerCtx, cancel)
-  }
+	tickerCancel := func() {}
+	// Start a goroutine to do server side connectivity check.
+	if thrift.ServerConnectivityCheckInterval > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var tickerCtx context.Context
+		tickerCtx, tickerCancel = context.WithCancel(context.Background())
+		defer tickerCancel()
+		go func(ctx context.Context, cancel context.CancelFunc) {
+			ticker := time.NewTicker(thrift.ServerConnectivityCheckInterval)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+					if !iprot.Transport().IsOpen() {
+						cancel()
+						return
+					}
+				}
+			}
+		}(tickerCtx, cancel)
+	}
 
-  result := FeatureFlagStoreWatchResult{}
-  if retval, err2 := p.handler.Watch(ctx, args.Position, args.TimeoutMs); err2 != nil {
-    tickerCancel()
-    err = thrift.WrapTException(err2)
-    switch v := err2.(type) {
-    case *FlipperException:
-      result.Error = v
-    default:
-      if errors.Is(err2, thrift.ErrAbandonRequest) {
-        return false, thrift.WrapTException(err2)
-      }
-      _exc73 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Watch: " + err2.Error())
-      if err2 := oprot.WriteMessageBegin(ctx, "Watch", thrift.EXCEPTION, seqId); err2 != nil {
-        _write_err72 = thrift.WrapTException(err2)
-      }
-      if err2 := _exc73.Write(ctx, oprot); _write_err72 == nil && err2 != nil {
-        _write_err72 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.WriteMessageEnd(ctx); _write_err72 == nil && err2 != nil {
-        _write_err72 = thrift.WrapTException(err2)
-      }
-      if err2 := oprot.Flush(ctx); _write_err72 == nil && err2 != nil {
-        _write_err72 = thrift.WrapTException(err2)
-      }
-      if _write_err72 != nil {
-        return false, thrift.WrapTException(_write_err72)
-      }
-      return true, err
-    }
-  } else {
-    result.Success = retval
-  }
-  tickerCancel()
-  if err2 := oprot.WriteMessageBegin(ctx, "Watch", thrift.REPLY, seqId); err2 != nil {
-    _write_err72 = thrift.WrapTException(err2)
-  }
-  if err2 := result.Write(ctx, oprot); _write_err72 == nil && err2 != nil {
-    _write_err72 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.WriteMessageEnd(ctx); _write_err72 == nil && err2 != nil {
-    _write_err72 = thrift.WrapTException(err2)
-  }
-  if err2 := oprot.Flush(ctx); _write_err72 == nil && err2 != nil {
-    _write_err72 = thrift.WrapTException(err2)
-  }
-  if _write_err72 != nil {
-    return false, thrift.WrapTException(_write_err72)
-  }
-  return true, err
+	result := FeatureFlagStoreWatchResult{}
+	if retval, err2 := p.handler.Watch(ctx, args.Position, args.TimeoutMs); err2 != nil {
+		tickerCancel()
+		err = thrift.WrapTException(err2)
+		switch v := err2.(type) {
+		case *FlipperException:
+			result.Error = v
+		default:
+			if errors.Is(err2, thrift.ErrAbandonRequest) {
+				return false, thrift.WrapTException(err2)
+			}
+			_exc73 := thrift.NewTApplicationException(thrift.INTERNAL_ERROR, "Internal error processing Watch: "+err2.Error())
+			if err2 := oprot.WriteMessageBegin(ctx, "Watch", thrift.EXCEPTION, seqId); err2 != nil {
+				_write_err72 = thrift.WrapTException(err2)
+			}
+			if err2 := _exc73.Write(ctx, oprot); _write_err72 == nil && err2 != nil {
+				_write_err72 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.WriteMessageEnd(ctx); _write_err72 == nil && err2 != nil {
+				_write_err72 = thrift.WrapTException(err2)
+			}
+			if err2 := oprot.Flush(ctx); _write_err72 == nil && err2 != nil {
+				_write_err72 = thrift.WrapTException(err2)
+			}
+			if _write_err72 != nil {
+				return false, thrift.WrapTException(_write_err72)
+			}
+			return true, err
+		}
+	} else {
+		result.Success = retval
+	}
+	tickerCancel()
+	if err2 := oprot.WriteMessageBegin(ctx, "Watch", thrift.REPLY, seqId); err2 != nil {
+		_write_err72 = thrift.WrapTException(err2)
+	}
+	if err2 := result.Write(ctx, oprot); _write_err72 == nil && err2 != nil {
+		_write_err72 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.WriteMessageEnd(ctx); _write_err72 == nil && err2 != nil {
+		_write_err72 = thrift.WrapTException(err2)
+	}
+	if err2 := oprot.Flush(ctx); _write_err72 == nil && err2 != nil {
+		_write_err72 = thrift.WrapTException(err2)
+	}
+	if _write_err72 != nil {
+		return false, thrift.WrapTException(_write_err72)
+	}
+	return true, err
 }
-
 
 // HELPER FUNCTIONS AND STRUCTURES
 
 // Attributes:
-//  - FeatureName
-//  - IsEnabled
-//  - ClientData
+//   - FeatureName
+//   - IsEnabled
+//   - ClientData
 type FeatureFlagStoreCreateArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
-  IsEnabled bool `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled"`
-  ClientData JSON `thrift:"client_data,3" db:"client_data" json:"client_data"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	IsEnabled   bool   `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled"`
+	ClientData  JSON   `thrift:"client_data,3" db:"client_data" json:"client_data"`
 }
 
 func NewFeatureFlagStoreCreateArgs() *FeatureFlagStoreCreateArgs {
-  return &FeatureFlagStoreCreateArgs{}
+	return &FeatureFlagStoreCreateArgs{}
 }
 
-
 func (p *FeatureFlagStoreCreateArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 
 func (p *FeatureFlagStoreCreateArgs) GetIsEnabled() bool {
-  return p.IsEnabled
+	return p.IsEnabled
 }
 
 func (p *FeatureFlagStoreCreateArgs) GetClientData() JSON {
-  return p.ClientData
+	return p.ClientData
 }
 func (p *FeatureFlagStoreCreateArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.BOOL {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *FeatureFlagStoreCreateArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.BOOL {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCreateArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadBool(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.IsEnabled = v
-}
-  return nil
+func (p *FeatureFlagStoreCreateArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCreateArgs)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  temp := JSON(v)
-  p.ClientData = temp
+func (p *FeatureFlagStoreCreateArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadBool(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.IsEnabled = v
+	}
+	return nil
 }
-  return nil
+
+func (p *FeatureFlagStoreCreateArgs) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 3: ", err)
+	} else {
+		temp := JSON(v)
+		p.ClientData = temp
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCreateArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Create_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Create_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCreateArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCreateArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err) }
-  if err := oprot.WriteBool(ctx, bool(p.IsEnabled)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err)
+	}
+	if err := oprot.WriteBool(ctx, bool(p.IsEnabled)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCreateArgs) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "client_data", thrift.STRING, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:client_data: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.ClientData)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.client_data (3) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:client_data: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "client_data", thrift.STRING, 3); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:client_data: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.ClientData)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.client_data (3) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 3:client_data: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCreateArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreCreateArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreCreateArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreCreateResult struct {
-  Success *FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException     `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreCreateResult() *FeatureFlagStoreCreateResult {
-  return &FeatureFlagStoreCreateResult{}
+	return &FeatureFlagStoreCreateResult{}
 }
 
 var FeatureFlagStoreCreateResult_Success_DEFAULT *FeatureFlagStoreItem
+
 func (p *FeatureFlagStoreCreateResult) GetSuccess() *FeatureFlagStoreItem {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreCreateResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreCreateResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreCreateResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreCreateResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreCreateResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreCreateResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreCreateResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreCreateResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreCreateResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCreateResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &FeatureFlagStoreItem{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreCreateResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &FeatureFlagStoreItem{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCreateResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreCreateResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCreateResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Create_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Create_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCreateResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCreateResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCreateResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreCreateResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreCreateResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
+//   - FeatureName
 type FeatureFlagStoreGetArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
 }
 
 func NewFeatureFlagStoreGetArgs() *FeatureFlagStoreGetArgs {
-  return &FeatureFlagStoreGetArgs{}
+	return &FeatureFlagStoreGetArgs{}
 }
-
 
 func (p *FeatureFlagStoreGetArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 func (p *FeatureFlagStoreGetArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreGetArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Get_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Get_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreGetArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreGetArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreGetResult struct {
-  Success *FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException     `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreGetResult() *FeatureFlagStoreGetResult {
-  return &FeatureFlagStoreGetResult{}
+	return &FeatureFlagStoreGetResult{}
 }
 
 var FeatureFlagStoreGetResult_Success_DEFAULT *FeatureFlagStoreItem
+
 func (p *FeatureFlagStoreGetResult) GetSuccess() *FeatureFlagStoreItem {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreGetResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreGetResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreGetResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreGetResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreGetResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreGetResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreGetResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreGetResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreGetResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &FeatureFlagStoreItem{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreGetResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &FeatureFlagStoreItem{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreGetResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Get_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Get_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreGetResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreGetResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
-//  - IsEnabled
+//   - FeatureName
+//   - IsEnabled
 type FeatureFlagStoreSetArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
-  IsEnabled bool `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	IsEnabled   bool   `thrift:"is_enabled,2" db:"is_enabled" json:"is_enabled"`
 }
 
 func NewFeatureFlagStoreSetArgs() *FeatureFlagStoreSetArgs {
-  return &FeatureFlagStoreSetArgs{}
+	return &FeatureFlagStoreSetArgs{}
 }
 
-
 func (p *FeatureFlagStoreSetArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 
 func (p *FeatureFlagStoreSetArgs) GetIsEnabled() bool {
-  return p.IsEnabled
+	return p.IsEnabled
 }
 func (p *FeatureFlagStoreSetArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.BOOL {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.BOOL {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreSetArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadBool(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.IsEnabled = v
-}
-  return nil
+func (p *FeatureFlagStoreSetArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadBool(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.IsEnabled = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Set_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Set_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err) }
-  if err := oprot.WriteBool(ctx, bool(p.IsEnabled)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "is_enabled", thrift.BOOL, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:is_enabled: ", p), err)
+	}
+	if err := oprot.WriteBool(ctx, bool(p.IsEnabled)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.is_enabled (2) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:is_enabled: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreSetArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreSetArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Error
+//   - Error
 type FeatureFlagStoreSetResult struct {
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreSetResult() *FeatureFlagStoreSetResult {
-  return &FeatureFlagStoreSetResult{}
+	return &FeatureFlagStoreSetResult{}
 }
 
 var FeatureFlagStoreSetResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreSetResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreSetResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreSetResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreSetResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreSetResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreSetResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Set_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Set_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreSetResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreSetResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
+//   - FeatureName
 type FeatureFlagStoreDeleteArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
 }
 
 func NewFeatureFlagStoreDeleteArgs() *FeatureFlagStoreDeleteArgs {
-  return &FeatureFlagStoreDeleteArgs{}
+	return &FeatureFlagStoreDeleteArgs{}
 }
-
 
 func (p *FeatureFlagStoreDeleteArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 func (p *FeatureFlagStoreDeleteArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreDeleteArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreDeleteArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Delete_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Delete_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreDeleteArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreDeleteArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreDeleteArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Error
+//   - Error
 type FeatureFlagStoreDeleteResult struct {
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreDeleteResult() *FeatureFlagStoreDeleteResult {
-  return &FeatureFlagStoreDeleteResult{}
+	return &FeatureFlagStoreDeleteResult{}
 }
 
 var FeatureFlagStoreDeleteResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreDeleteResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreDeleteResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreDeleteResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreDeleteResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreDeleteResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreDeleteResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreDeleteResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Delete_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Delete_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreDeleteResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreDeleteResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreDeleteResult(%+v)", *p)
 }
 
 // Attributes:
-//  - Limit
-//  - Offset
+//   - Limit
+//   - Offset
 type FeatureFlagStoreListArgs struct {
-  Limit int64 `thrift:"limit,1" db:"limit" json:"limit"`
-  Offset int64 `thrift:"offset,2" db:"offset" json:"offset"`
+	Limit  int64 `thrift:"limit,1" db:"limit" json:"limit"`
+	Offset int64 `thrift:"offset,2" db:"offset" json:"offset"`
 }
 
 func NewFeatureFlagStoreListArgs() *FeatureFlagStoreListArgs {
-  return &FeatureFlagStoreListArgs{
-Limit: -1,
+	return &FeatureFlagStoreListArgs{
+		Limit: -1,
+	}
 }
-}
-
 
 func (p *FeatureFlagStoreListArgs) GetLimit() int64 {
-  return p.Limit
+	return p.Limit
 }
 
 func (p *FeatureFlagStoreListArgs) GetOffset() int64 {
-  return p.Offset
+	return p.Offset
 }
 func (p *FeatureFlagStoreListArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.I64 {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.I64 {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.I64 {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Limit = v
-}
-  return nil
+func (p *FeatureFlagStoreListArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadI64(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.Limit = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI64(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.Offset = v
-}
-  return nil
+func (p *FeatureFlagStoreListArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadI64(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.Offset = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "List_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "List_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "limit", thrift.I64, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:limit: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.Limit)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.limit (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:limit: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "limit", thrift.I64, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:limit: ", p), err)
+	}
+	if err := oprot.WriteI64(ctx, int64(p.Limit)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.limit (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:limit: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "offset", thrift.I64, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:offset: ", p), err) }
-  if err := oprot.WriteI64(ctx, int64(p.Offset)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.offset (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:offset: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "offset", thrift.I64, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:offset: ", p), err)
+	}
+	if err := oprot.WriteI64(ctx, int64(p.Offset)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.offset (2) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:offset: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreListArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreListArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreListResult struct {
-  Success []*FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success []*FeatureFlagStoreItem `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException       `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreListResult() *FeatureFlagStoreListResult {
-  return &FeatureFlagStoreListResult{}
+	return &FeatureFlagStoreListResult{}
 }
 
 var FeatureFlagStoreListResult_Success_DEFAULT []*FeatureFlagStoreItem
 
 func (p *FeatureFlagStoreListResult) GetSuccess() []*FeatureFlagStoreItem {
-  return p.Success
+	return p.Success
 }
+
 var FeatureFlagStoreListResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreListResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreListResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreListResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreListResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreListResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreListResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.LIST {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.LIST {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  _, size, err := iprot.ReadListBegin(ctx)
-  if err != nil {
-    return thrift.PrependError("error reading list begin: ", err)
-  }
-  tSlice := make([]*FeatureFlagStoreItem, 0, size)
-  p.Success =  tSlice
-  for i := 0; i < size; i ++ {
-    _elem74 := &FeatureFlagStoreItem{}
-    if err := _elem74.Read(ctx, iprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem74), err)
-    }
-    p.Success = append(p.Success, _elem74)
-  }
-  if err := iprot.ReadListEnd(ctx); err != nil {
-    return thrift.PrependError("error reading list end: ", err)
-  }
-  return nil
+func (p *FeatureFlagStoreListResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	_, size, err := iprot.ReadListBegin(ctx)
+	if err != nil {
+		return thrift.PrependError("error reading list begin: ", err)
+	}
+	tSlice := make([]*FeatureFlagStoreItem, 0, size)
+	p.Success = tSlice
+	for i := 0; i < size; i++ {
+		_elem74 := &FeatureFlagStoreItem{}
+		if err := _elem74.Read(ctx, iprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", _elem74), err)
+		}
+		p.Success = append(p.Success, _elem74)
+	}
+	if err := iprot.ReadListEnd(ctx); err != nil {
+		return thrift.PrependError("error reading list end: ", err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreListResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "List_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "List_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.LIST, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Success)); err != nil {
-      return thrift.PrependError("error writing list begin: ", err)
-    }
-    for _, v := range p.Success {
-      if err := v.Write(ctx, oprot); err != nil {
-        return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
-      }
-    }
-    if err := oprot.WriteListEnd(ctx); err != nil {
-      return thrift.PrependError("error writing list end: ", err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.LIST, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := oprot.WriteListBegin(ctx, thrift.STRUCT, len(p.Success)); err != nil {
+			return thrift.PrependError("error writing list begin: ", err)
+		}
+		for _, v := range p.Success {
+			if err := v.Write(ctx, oprot); err != nil {
+				return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", v), err)
+			}
+		}
+		if err := oprot.WriteListEnd(ctx); err != nil {
+			return thrift.PrependError("error writing list end: ", err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreListResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreListResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
-//  - Meta
+//   - FeatureName
+//   - Meta
 type FeatureFlagStoreSetMetaArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
-  Meta *FeatureFlagStoreMeta `thrift:"meta,2" db:"meta" json:"meta"`
+	FeatureName string                `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	Meta        *FeatureFlagStoreMeta `thrift:"meta,2" db:"meta" json:"meta"`
 }
 
 func NewFeatureFlagStoreSetMetaArgs() *FeatureFlagStoreSetMetaArgs {
-  return &FeatureFlagStoreSetMetaArgs{}
+	return &FeatureFlagStoreSetMetaArgs{}
 }
-
 
 func (p *FeatureFlagStoreSetMetaArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
+
 var FeatureFlagStoreSetMetaArgs_Meta_DEFAULT *FeatureFlagStoreMeta
+
 func (p *FeatureFlagStoreSetMetaArgs) GetMeta() *FeatureFlagStoreMeta {
-  if !p.IsSetMeta() {
-    return FeatureFlagStoreSetMetaArgs_Meta_DEFAULT
-  }
-return p.Meta
+	if !p.IsSetMeta() {
+		return FeatureFlagStoreSetMetaArgs_Meta_DEFAULT
+	}
+	return p.Meta
 }
 func (p *FeatureFlagStoreSetMetaArgs) IsSetMeta() bool {
-  return p.Meta != nil
+	return p.Meta != nil
 }
 
 func (p *FeatureFlagStoreSetMetaArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetMetaArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreSetMetaArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetMetaArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Meta = &FeatureFlagStoreMeta{}
-  if err := p.Meta.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Meta), err)
-  }
-  return nil
+func (p *FeatureFlagStoreSetMetaArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Meta = &FeatureFlagStoreMeta{}
+	if err := p.Meta.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Meta), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetMetaArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "SetMeta_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "SetMeta_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetMetaArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetMetaArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "meta", thrift.STRUCT, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:meta: ", p), err) }
-  if err := p.Meta.Write(ctx, oprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Meta), err)
-  }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:meta: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "meta", thrift.STRUCT, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:meta: ", p), err)
+	}
+	if err := p.Meta.Write(ctx, oprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Meta), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:meta: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetMetaArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreSetMetaArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreSetMetaArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Error
+//   - Error
 type FeatureFlagStoreSetMetaResult struct {
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreSetMetaResult() *FeatureFlagStoreSetMetaResult {
-  return &FeatureFlagStoreSetMetaResult{}
+	return &FeatureFlagStoreSetMetaResult{}
 }
 
 var FeatureFlagStoreSetMetaResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreSetMetaResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreSetMetaResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreSetMetaResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreSetMetaResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreSetMetaResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreSetMetaResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreSetMetaResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetMetaResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "SetMeta_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "SetMeta_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreSetMetaResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreSetMetaResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreSetMetaResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreSetMetaResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
+//   - FeatureName
 type FeatureFlagStoreGetStoredArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
 }
 
 func NewFeatureFlagStoreGetStoredArgs() *FeatureFlagStoreGetStoredArgs {
-  return &FeatureFlagStoreGetStoredArgs{}
+	return &FeatureFlagStoreGetStoredArgs{}
 }
-
 
 func (p *FeatureFlagStoreGetStoredArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 func (p *FeatureFlagStoreGetStoredArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetStoredArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreGetStoredArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetStoredArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "GetStored_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "GetStored_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetStoredArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetStoredArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreGetStoredArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreGetStoredArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreGetStoredResult struct {
-  Success *StoredFlag `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *StoredFlag       `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreGetStoredResult() *FeatureFlagStoreGetStoredResult {
-  return &FeatureFlagStoreGetStoredResult{}
+	return &FeatureFlagStoreGetStoredResult{}
 }
 
 var FeatureFlagStoreGetStoredResult_Success_DEFAULT *StoredFlag
+
 func (p *FeatureFlagStoreGetStoredResult) GetSuccess() *StoredFlag {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreGetStoredResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreGetStoredResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreGetStoredResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreGetStoredResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreGetStoredResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreGetStoredResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreGetStoredResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreGetStoredResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreGetStoredResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetStoredResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &StoredFlag{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreGetStoredResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &StoredFlag{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreGetStoredResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreGetStoredResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetStoredResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "GetStored_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "GetStored_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreGetStoredResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetStoredResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreGetStoredResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreGetStoredResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreGetStoredResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
-//  - Item
-//  - Revision
+//   - FeatureName
+//   - Item
+//   - Revision
 type FeatureFlagStoreCompareAndSetArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
-  Item JSON `thrift:"item,2" db:"item" json:"item"`
-  Revision string `thrift:"revision,3" db:"revision" json:"revision"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	Item        JSON   `thrift:"item,2" db:"item" json:"item"`
+	Revision    string `thrift:"revision,3" db:"revision" json:"revision"`
 }
 
 func NewFeatureFlagStoreCompareAndSetArgs() *FeatureFlagStoreCompareAndSetArgs {
-  return &FeatureFlagStoreCompareAndSetArgs{}
+	return &FeatureFlagStoreCompareAndSetArgs{}
 }
 
-
 func (p *FeatureFlagStoreCompareAndSetArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) GetItem() JSON {
-  return p.Item
+	return p.Item
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) GetRevision() string {
-  return p.Revision
+	return p.Revision
 }
 func (p *FeatureFlagStoreCompareAndSetArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 3:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField3(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
-}
-
-func (p *FeatureFlagStoreCompareAndSetArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 3:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField3(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCompareAndSetArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  temp := JSON(v)
-  p.Item = temp
-}
-  return nil
+func (p *FeatureFlagStoreCompareAndSetArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCompareAndSetArgs)  ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 3: ", err)
-} else {
-  p.Revision = v
+func (p *FeatureFlagStoreCompareAndSetArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		temp := JSON(v)
+		p.Item = temp
+	}
+	return nil
 }
-  return nil
+
+func (p *FeatureFlagStoreCompareAndSetArgs) ReadField3(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 3: ", err)
+	} else {
+		p.Revision = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "CompareAndSet_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-    if err := p.writeField3(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "CompareAndSet_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField3(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "item", thrift.STRING, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:item: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Item)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.item (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:item: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "item", thrift.STRING, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:item: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.Item)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.item (2) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:item: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) writeField3(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "revision", thrift.STRING, 3); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:revision: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Revision)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.revision (3) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 3:revision: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "revision", thrift.STRING, 3); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 3:revision: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.Revision)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.revision (3) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 3:revision: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCompareAndSetArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreCompareAndSetArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreCompareAndSetArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreCompareAndSetResult struct {
-  Success *StoredFlag `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *StoredFlag       `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreCompareAndSetResult() *FeatureFlagStoreCompareAndSetResult {
-  return &FeatureFlagStoreCompareAndSetResult{}
+	return &FeatureFlagStoreCompareAndSetResult{}
 }
 
 var FeatureFlagStoreCompareAndSetResult_Success_DEFAULT *StoredFlag
+
 func (p *FeatureFlagStoreCompareAndSetResult) GetSuccess() *StoredFlag {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreCompareAndSetResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreCompareAndSetResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreCompareAndSetResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreCompareAndSetResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreCompareAndSetResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreCompareAndSetResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreCompareAndSetResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCompareAndSetResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &StoredFlag{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreCompareAndSetResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &StoredFlag{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreCompareAndSetResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreCompareAndSetResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "CompareAndSet_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "CompareAndSet_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreCompareAndSetResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreCompareAndSetResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreCompareAndSetResult(%+v)", *p)
 }
 
 // Attributes:
-//  - FeatureName
+//   - FeatureName
 type FeatureFlagStoreDeleteStoredArgs struct {
-  FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
+	FeatureName string `thrift:"feature_name,1" db:"feature_name" json:"feature_name"`
 }
 
 func NewFeatureFlagStoreDeleteStoredArgs() *FeatureFlagStoreDeleteStoredArgs {
-  return &FeatureFlagStoreDeleteStoredArgs{}
+	return &FeatureFlagStoreDeleteStoredArgs{}
 }
-
 
 func (p *FeatureFlagStoreDeleteStoredArgs) GetFeatureName() string {
-  return p.FeatureName
+	return p.FeatureName
 }
 func (p *FeatureFlagStoreDeleteStoredArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreDeleteStoredArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.FeatureName = v
-}
-  return nil
+func (p *FeatureFlagStoreDeleteStoredArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.FeatureName = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteStoredArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "DeleteStored_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "DeleteStored_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteStoredArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "feature_name", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:feature_name: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.FeatureName)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.feature_name (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:feature_name: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreDeleteStoredArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreDeleteStoredArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreDeleteStoredArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Error
+//   - Error
 type FeatureFlagStoreDeleteStoredResult struct {
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreDeleteStoredResult() *FeatureFlagStoreDeleteStoredResult {
-  return &FeatureFlagStoreDeleteStoredResult{}
+	return &FeatureFlagStoreDeleteStoredResult{}
 }
 
 var FeatureFlagStoreDeleteStoredResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreDeleteStoredResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreDeleteStoredResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreDeleteStoredResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreDeleteStoredResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreDeleteStoredResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreDeleteStoredResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreDeleteStoredResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteStoredResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "DeleteStored_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "DeleteStored_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreDeleteStoredResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreDeleteStoredResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreDeleteStoredResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreDeleteStoredResult(%+v)", *p)
 }
 
 // Attributes:
-//  - First
+//   - First
 type FeatureFlagStoreListStoredArgs struct {
-  First string `thrift:"first,1" db:"first" json:"first"`
+	First string `thrift:"first,1" db:"first" json:"first"`
 }
 
 func NewFeatureFlagStoreListStoredArgs() *FeatureFlagStoreListStoredArgs {
-  return &FeatureFlagStoreListStoredArgs{}
+	return &FeatureFlagStoreListStoredArgs{}
 }
-
 
 func (p *FeatureFlagStoreListStoredArgs) GetFirst() string {
-  return p.First
+	return p.First
 }
 func (p *FeatureFlagStoreListStoredArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListStoredArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.First = v
-}
-  return nil
+func (p *FeatureFlagStoreListStoredArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.First = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListStoredArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "ListStored_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "ListStored_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListStoredArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "first", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:first: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.First)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.first (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:first: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "first", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:first: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.First)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.first (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:first: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListStoredArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreListStoredArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreListStoredArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreListStoredResult struct {
-  Success *FlagPage `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *FlagPage         `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreListStoredResult() *FeatureFlagStoreListStoredResult {
-  return &FeatureFlagStoreListStoredResult{}
+	return &FeatureFlagStoreListStoredResult{}
 }
 
 var FeatureFlagStoreListStoredResult_Success_DEFAULT *FlagPage
+
 func (p *FeatureFlagStoreListStoredResult) GetSuccess() *FlagPage {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreListStoredResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreListStoredResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreListStoredResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreListStoredResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreListStoredResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreListStoredResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreListStoredResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreListStoredResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreListStoredResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListStoredResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &FlagPage{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreListStoredResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &FlagPage{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreListStoredResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreListStoredResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListStoredResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "ListStored_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "ListStored_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreListStoredResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListStoredResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreListStoredResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreListStoredResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreListStoredResult(%+v)", *p)
 }
 
 // Attributes:
-//  - Position
-//  - TimeoutMs
+//   - Position
+//   - TimeoutMs
 type FeatureFlagStoreWatchArgs struct {
-  Position string `thrift:"position,1" db:"position" json:"position"`
-  TimeoutMs int32 `thrift:"timeout_ms,2" db:"timeout_ms" json:"timeout_ms"`
+	Position  string `thrift:"position,1" db:"position" json:"position"`
+	TimeoutMs int32  `thrift:"timeout_ms,2" db:"timeout_ms" json:"timeout_ms"`
 }
 
 func NewFeatureFlagStoreWatchArgs() *FeatureFlagStoreWatchArgs {
-  return &FeatureFlagStoreWatchArgs{}
+	return &FeatureFlagStoreWatchArgs{}
 }
 
-
 func (p *FeatureFlagStoreWatchArgs) GetPosition() string {
-  return p.Position
+	return p.Position
 }
 
 func (p *FeatureFlagStoreWatchArgs) GetTimeoutMs() int32 {
-  return p.TimeoutMs
+	return p.TimeoutMs
 }
 func (p *FeatureFlagStoreWatchArgs) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 1:
-      if fieldTypeId == thrift.STRING {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 2:
-      if fieldTypeId == thrift.I32 {
-        if err := p.ReadField2(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 1:
+			if fieldTypeId == thrift.STRING {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 2:
+			if fieldTypeId == thrift.I32 {
+				if err := p.ReadField2(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreWatchArgs)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadString(ctx); err != nil {
-  return thrift.PrependError("error reading field 1: ", err)
-} else {
-  p.Position = v
-}
-  return nil
+func (p *FeatureFlagStoreWatchArgs) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadString(ctx); err != nil {
+		return thrift.PrependError("error reading field 1: ", err)
+	} else {
+		p.Position = v
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreWatchArgs)  ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
-  if v, err := iprot.ReadI32(ctx); err != nil {
-  return thrift.PrependError("error reading field 2: ", err)
-} else {
-  p.TimeoutMs = v
-}
-  return nil
+func (p *FeatureFlagStoreWatchArgs) ReadField2(ctx context.Context, iprot thrift.TProtocol) error {
+	if v, err := iprot.ReadI32(ctx); err != nil {
+		return thrift.PrependError("error reading field 2: ", err)
+	} else {
+		p.TimeoutMs = v
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreWatchArgs) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Watch_args"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-    if err := p.writeField2(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Watch_args"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField2(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreWatchArgs) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "position", thrift.STRING, 1); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:position: ", p), err) }
-  if err := oprot.WriteString(ctx, string(p.Position)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.position (1) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 1:position: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "position", thrift.STRING, 1); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:position: ", p), err)
+	}
+	if err := oprot.WriteString(ctx, string(p.Position)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.position (1) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 1:position: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreWatchArgs) writeField2(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if err := oprot.WriteFieldBegin(ctx, "timeout_ms", thrift.I32, 2); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:timeout_ms: ", p), err) }
-  if err := oprot.WriteI32(ctx, int32(p.TimeoutMs)); err != nil {
-  return thrift.PrependError(fmt.Sprintf("%T.timeout_ms (2) field write error: ", p), err) }
-  if err := oprot.WriteFieldEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write field end error 2:timeout_ms: ", p), err) }
-  return err
+	if err := oprot.WriteFieldBegin(ctx, "timeout_ms", thrift.I32, 2); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field begin error 2:timeout_ms: ", p), err)
+	}
+	if err := oprot.WriteI32(ctx, int32(p.TimeoutMs)); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T.timeout_ms (2) field write error: ", p), err)
+	}
+	if err := oprot.WriteFieldEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write field end error 2:timeout_ms: ", p), err)
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreWatchArgs) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreWatchArgs(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreWatchArgs(%+v)", *p)
 }
 
 // Attributes:
-//  - Success
-//  - Error
+//   - Success
+//   - Error
 type FeatureFlagStoreWatchResult struct {
-  Success *FlagChanges `thrift:"success,0" db:"success" json:"success,omitempty"`
-  Error *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
+	Success *FlagChanges      `thrift:"success,0" db:"success" json:"success,omitempty"`
+	Error   *FlipperException `thrift:"error,1" db:"error" json:"error,omitempty"`
 }
 
 func NewFeatureFlagStoreWatchResult() *FeatureFlagStoreWatchResult {
-  return &FeatureFlagStoreWatchResult{}
+	return &FeatureFlagStoreWatchResult{}
 }
 
 var FeatureFlagStoreWatchResult_Success_DEFAULT *FlagChanges
+
 func (p *FeatureFlagStoreWatchResult) GetSuccess() *FlagChanges {
-  if !p.IsSetSuccess() {
-    return FeatureFlagStoreWatchResult_Success_DEFAULT
-  }
-return p.Success
+	if !p.IsSetSuccess() {
+		return FeatureFlagStoreWatchResult_Success_DEFAULT
+	}
+	return p.Success
 }
+
 var FeatureFlagStoreWatchResult_Error_DEFAULT *FlipperException
+
 func (p *FeatureFlagStoreWatchResult) GetError() *FlipperException {
-  if !p.IsSetError() {
-    return FeatureFlagStoreWatchResult_Error_DEFAULT
-  }
-return p.Error
+	if !p.IsSetError() {
+		return FeatureFlagStoreWatchResult_Error_DEFAULT
+	}
+	return p.Error
 }
 func (p *FeatureFlagStoreWatchResult) IsSetSuccess() bool {
-  return p.Success != nil
+	return p.Success != nil
 }
 
 func (p *FeatureFlagStoreWatchResult) IsSetError() bool {
-  return p.Error != nil
+	return p.Error != nil
 }
 
 func (p *FeatureFlagStoreWatchResult) Read(ctx context.Context, iprot thrift.TProtocol) error {
-  if _, err := iprot.ReadStructBegin(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
-  }
+	if _, err := iprot.ReadStructBegin(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read error: ", p), err)
+	}
 
-
-  for {
-    _, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
-    if err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
-    }
-    if fieldTypeId == thrift.STOP { break; }
-    switch fieldId {
-    case 0:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField0(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    case 1:
-      if fieldTypeId == thrift.STRUCT {
-        if err := p.ReadField1(ctx, iprot); err != nil {
-          return err
-        }
-      } else {
-        if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-          return err
-        }
-      }
-    default:
-      if err := iprot.Skip(ctx, fieldTypeId); err != nil {
-        return err
-      }
-    }
-    if err := iprot.ReadFieldEnd(ctx); err != nil {
-      return err
-    }
-  }
-  if err := iprot.ReadStructEnd(ctx); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
-  }
-  return nil
+	for {
+		_, fieldTypeId, fieldId, err := iprot.ReadFieldBegin(ctx)
+		if err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T field %d read error: ", p, fieldId), err)
+		}
+		if fieldTypeId == thrift.STOP {
+			break
+		}
+		switch fieldId {
+		case 0:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField0(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		case 1:
+			if fieldTypeId == thrift.STRUCT {
+				if err := p.ReadField1(ctx, iprot); err != nil {
+					return err
+				}
+			} else {
+				if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := iprot.Skip(ctx, fieldTypeId); err != nil {
+				return err
+			}
+		}
+		if err := iprot.ReadFieldEnd(ctx); err != nil {
+			return err
+		}
+	}
+	if err := iprot.ReadStructEnd(ctx); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T read struct end error: ", p), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreWatchResult)  ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Success = &FlagChanges{}
-  if err := p.Success.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
-  }
-  return nil
+func (p *FeatureFlagStoreWatchResult) ReadField0(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Success = &FlagChanges{}
+	if err := p.Success.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Success), err)
+	}
+	return nil
 }
 
-func (p *FeatureFlagStoreWatchResult)  ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
-  p.Error = &FlipperException{}
-  if err := p.Error.Read(ctx, iprot); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
-  }
-  return nil
+func (p *FeatureFlagStoreWatchResult) ReadField1(ctx context.Context, iprot thrift.TProtocol) error {
+	p.Error = &FlipperException{}
+	if err := p.Error.Read(ctx, iprot); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T error reading struct: ", p.Error), err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreWatchResult) Write(ctx context.Context, oprot thrift.TProtocol) error {
-  if err := oprot.WriteStructBegin(ctx, "Watch_result"); err != nil {
-    return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err) }
-  if p != nil {
-    if err := p.writeField0(ctx, oprot); err != nil { return err }
-    if err := p.writeField1(ctx, oprot); err != nil { return err }
-  }
-  if err := oprot.WriteFieldStop(ctx); err != nil {
-    return thrift.PrependError("write field stop error: ", err) }
-  if err := oprot.WriteStructEnd(ctx); err != nil {
-    return thrift.PrependError("write struct stop error: ", err) }
-  return nil
+	if err := oprot.WriteStructBegin(ctx, "Watch_result"); err != nil {
+		return thrift.PrependError(fmt.Sprintf("%T write struct begin error: ", p), err)
+	}
+	if p != nil {
+		if err := p.writeField0(ctx, oprot); err != nil {
+			return err
+		}
+		if err := p.writeField1(ctx, oprot); err != nil {
+			return err
+		}
+	}
+	if err := oprot.WriteFieldStop(ctx); err != nil {
+		return thrift.PrependError("write field stop error: ", err)
+	}
+	if err := oprot.WriteStructEnd(ctx); err != nil {
+		return thrift.PrependError("write struct stop error: ", err)
+	}
+	return nil
 }
 
 func (p *FeatureFlagStoreWatchResult) writeField0(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetSuccess() {
-    if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err) }
-    if err := p.Success.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err) }
-  }
-  return err
+	if p.IsSetSuccess() {
+		if err := oprot.WriteFieldBegin(ctx, "success", thrift.STRUCT, 0); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 0:success: ", p), err)
+		}
+		if err := p.Success.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Success), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 0:success: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreWatchResult) writeField1(ctx context.Context, oprot thrift.TProtocol) (err error) {
-  if p.IsSetError() {
-    if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err) }
-    if err := p.Error.Write(ctx, oprot); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
-    }
-    if err := oprot.WriteFieldEnd(ctx); err != nil {
-      return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err) }
-  }
-  return err
+	if p.IsSetError() {
+		if err := oprot.WriteFieldBegin(ctx, "error", thrift.STRUCT, 1); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field begin error 1:error: ", p), err)
+		}
+		if err := p.Error.Write(ctx, oprot); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T error writing struct: ", p.Error), err)
+		}
+		if err := oprot.WriteFieldEnd(ctx); err != nil {
+			return thrift.PrependError(fmt.Sprintf("%T write field end error 1:error: ", p), err)
+		}
+	}
+	return err
 }
 
 func (p *FeatureFlagStoreWatchResult) String() string {
-  if p == nil {
-    return "<nil>"
-  }
-  return fmt.Sprintf("FeatureFlagStoreWatchResult(%+v)", *p)
+	if p == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("FeatureFlagStoreWatchResult(%+v)", *p)
 }
-
-

@@ -1,0 +1,291 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package thrift
+
+import (
+	"bufio"
+	"bytes"
+	"container/list"
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	apache "github.com/apache/thrift/lib/go/thrift"
+)
+
+const (
+	// readBufferSize is small, since an idle connection keeps its buffer, and
+	// holds most requests.
+	readBufferSize = 1 << 10
+
+	// maxKeptReply is the largest reply whose buffer is used again.
+	maxKeptReply = 64 << 10
+
+	// maxLoggedName bounds what of a client's text is logged.
+	maxLoggedName = 64
+)
+
+var replyBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// A connection serves one client, call after call, on one goroutine.
+type connection struct {
+	server  *Server
+	conn    net.Conn
+	raw     net.Conn
+	reader  deadlineReader
+	in      *bufio.Reader
+	message *message
+
+	// idle says that no part of a request is there. Whoever turns it off
+	// decides what becomes of the connection.
+	idle atomic.Bool
+
+	// The place among the idle connections, or nil; guarded by the server.
+	place  *list.Element
+	places *list.List
+}
+
+func newConnection(s *Server, conn net.Conn) *connection {
+	c := &connection{server: s, conn: conn, raw: rawConn(conn)}
+	c.reader.conn = conn
+	c.in = bufio.NewReaderSize(&c.reader, readBufferSize)
+	c.message = newMessage(s, c.in)
+	c.idle.Store(true)
+	return c
+}
+
+// rawConn gives the connection below TLS, which closes at once: TLS says goodbye
+// first, and a hostile client can make that wait.
+func rawConn(conn net.Conn) net.Conn {
+	if t, ok := conn.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return conn
+}
+
+func (c *connection) remote() string { return c.conn.RemoteAddr().String() }
+
+func (c *connection) cut() { c.raw.Close() }
+
+func (c *connection) serve() {
+	defer c.conn.Close()
+	defer c.server.remove(c)
+	defer c.recover()
+	if !c.handshake() {
+		return
+	}
+	for c.awaitRequest() && c.exchange() {
+	}
+}
+
+// recover ends only this connection when something in it panics.
+func (c *connection) recover() {
+	if r := recover(); r != nil {
+		c.logPanic("a connection panicked", r)
+	}
+}
+
+func (c *connection) logPanic(message string, r any, attrs ...any) {
+	c.server.log.error(message, append(attrs, "remote", c.remote(), "panic", r, "stack", string(debug.Stack()))...)
+}
+
+func (c *connection) handshake() bool {
+	t, ok := c.conn.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(c.server.ctx, c.server.readTimeout)
+	defer cancel()
+	if err := t.HandshakeContext(ctx); err != nil {
+		if !isGone(err) {
+			c.refuse("TLS handshake failed", err)
+		}
+		return false
+	}
+	return true
+}
+
+// awaitRequest waits for the first byte of a request.
+func (c *connection) awaitRequest() bool {
+	c.reader.allow(c.server.idleTimeout)
+	_, err := c.in.Peek(1)
+	return c.idle.CompareAndSwap(true, false) && err == nil
+}
+
+// exchange reads a request and answers it. It reports whether the connection can
+// be used further.
+func (c *connection) exchange() bool {
+	c.reader.allow(c.server.readTimeout)
+	ctx := context.Background() // reading has a deadline of its own
+	protocol, err := c.message.begin()
+	if err != nil {
+		c.refuseRequest("", err)
+		return false
+	}
+	defer c.message.release()
+	name, kind, id, err := protocol.ReadMessageBegin(ctx)
+	if err == nil && kind != apache.CALL && kind != apache.ONEWAY {
+		err = errNotARequest
+	}
+	if err != nil {
+		c.refuseRequest(name, err)
+		return false
+	}
+	method, known := methods[name]
+	var call call
+	if known {
+		call, err = method.read(ctx, protocol)
+	} else {
+		err = protocol.Skip(ctx, apache.STRUCT)
+	}
+	if err == nil {
+		err = c.message.end()
+	}
+	if err != nil {
+		c.refuseRequest(name, err)
+		return false
+	}
+	if !c.server.beginCall(c) {
+		return false
+	}
+	kind, result := apache.REPLY, apache.TStruct(nil)
+	if known {
+		result = c.run(name, method, call)
+	} else {
+		result = exceptionStruct{apache.NewTApplicationException(apache.UNKNOWN_METHOD, "Unknown function "+name)}
+	}
+	if _, failed := result.(exceptionStruct); failed {
+		kind = apache.EXCEPTION
+	}
+	return c.reply(protocol, name, kind, id, result) && c.server.endCall(c)
+}
+
+// exceptionStruct is a failure that the service does not declare.
+type exceptionStruct struct{ apache.TApplicationException }
+
+// run makes a call. A panic in it is answered as any internal failure is.
+func (c *connection) run(name string, m method, call call) (result apache.TStruct) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.logPanic("a call panicked", r, "method", name)
+			result = exceptionStruct{apache.NewTApplicationException(apache.INTERNAL_ERROR, "Internal error")}
+		}
+	}()
+	ctx := c.server.ctx
+	if m.waits {
+		// A client that goes away must not leave its call behind.
+		callCtx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer c.cancelWhenGone(cancel)()
+		ctx = callCtx
+	}
+	return call(ctx, c.server)
+}
+
+// cancelWhenGone calls cancel when the client closes the connection. The function
+// that it returns ends that, and waits.
+func (c *connection) cancelWhenGone(cancel func()) (end func()) {
+	c.reader.leave()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if _, err := c.in.Peek(1); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			cancel()
+		}
+	}()
+	return func() {
+		c.conn.SetReadDeadline(time.Unix(1, 0)) // ends the Peek
+		<-done
+		c.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// reply sends a reply in one piece, in the form in which the request came.
+func (c *connection) reply(protocol apache.TProtocol, name string, kind apache.TMessageType, id int32, result apache.TStruct) bool {
+	out := replyBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if out.Cap() <= maxKeptReply {
+			out.Reset()
+			replyBuffers.Put(out)
+		}
+	}()
+	c.message.out = out
+	defer func() { c.message.out = nil }()
+	if c.message.framed {
+		out.Write(make([]byte, 4))
+	}
+	ctx := context.Background()
+	if err := errors.Join(
+		protocol.WriteMessageBegin(ctx, name, kind, id),
+		result.Write(ctx, protocol),
+		protocol.WriteMessageEnd(ctx),
+	); err != nil {
+		c.refuse("reply cannot be written", err, "method", clip(name))
+		return false
+	}
+	if c.message.framed {
+		binary.BigEndian.PutUint32(out.Bytes(), uint32(out.Len()-4))
+	}
+	if over := out.Len() - freeReplySize; over > 0 {
+		if !c.server.pending.take(over) {
+			c.refuse(errPending.Error(), errPending, "method", clip(name), "reply_bytes", out.Len())
+			return false
+		}
+		defer c.server.pending.give(over)
+	}
+	c.conn.SetWriteDeadline(time.Now().Add(c.server.writeTimeout))
+	if _, err := c.conn.Write(out.Bytes()); err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.refuse("client is too slow to receive a reply", err, "method", clip(name), "reply_bytes", out.Len())
+		}
+		return false
+	}
+	return true
+}
+
+// refuseRequest logs why a request is not answered, unless its client is just
+// gone.
+func (c *connection) refuseRequest(method string, err error) {
+	if c.message.err != nil {
+		err = c.message.err // the first cause
+	}
+	reason := "message is malformed"
+	switch {
+	case isGone(err):
+		return
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		reason = "client is too slow to send a message"
+	default:
+		for _, known := range []error{errNotThrift, errMessageSize, errElements, errPending, errFrameEnds, errNotARequest, errUnterminated} {
+			if errors.Is(err, known) {
+				reason = known.Error()
+			}
+		}
+	}
+	c.refuse(reason, err, "method", clip(method))
+}
+
+func (c *connection) refuse(reason string, err error, attrs ...any) {
+	c.server.log.warn("closed a connection: "+reason, append(attrs, "remote", c.remote(), "error", err)...)
+}
+
+// isGone reports whether a connection just ended, at either side.
+func isGone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, context.Canceled)
+}
+
+// clip bounds what is logged of a client's text.
+func clip(text string) string {
+	return text[:min(len(text), maxLoggedName)]
+}

@@ -1,0 +1,309 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package thrift
+
+import (
+	"container/list"
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	apache "github.com/apache/thrift/lib/go/thrift"
+)
+
+// ErrServerClosed is what [Server.Serve] returns after [Server.Shutdown] or
+// [Server.Close].
+var ErrServerClosed = errors.New("thrift: server closed")
+
+// The pauses after a connection could not be accepted.
+const (
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// A Server serves a [Service] on any number of listeners. It is safe for
+// concurrent use.
+type Server struct {
+	service        *Service
+	log            *limitedLog
+	tls            *tls.Config
+	maxMessageSize int
+	maxElements    int
+	maxConnections int
+	idleTimeout    time.Duration
+	readTimeout    time.Duration
+	writeTimeout   time.Duration
+	pending        pendingBytes
+	configuration  *apache.TConfiguration
+
+	ctx      context.Context // of all calls
+	cancel   context.CancelFunc
+	stopping chan struct{} // closed when the server begins to stop
+	running  sync.WaitGroup
+
+	mu          sync.Mutex
+	stopped     bool
+	listeners   map[net.Listener]struct{}
+	connections map[*connection]struct{}
+	// Connections without a call, longest idle first: those that never made
+	// one, and those that did.
+	strangers, regulars list.List
+}
+
+// NewServer makes a server of a service. It logs where the service does. Closing
+// the server does not close the service.
+func NewServer(service *Service, options ...ServerOption) *Server {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		service:        service,
+		log:            service.log,
+		maxMessageSize: defaultMaxMessageSize,
+		maxElements:    defaultMaxElements,
+		maxConnections: defaultMaxConnections,
+		readTimeout:    defaultReadTimeout,
+		writeTimeout:   defaultWriteTimeout,
+		ctx:            ctx,
+		cancel:         cancel,
+		stopping:       make(chan struct{}),
+		listeners:      make(map[net.Listener]struct{}),
+		connections:    make(map[*connection]struct{}),
+	}
+	s.pending.limit = defaultMaxPending
+	for _, option := range options {
+		option(s)
+	}
+	strict := true
+	s.configuration = &apache.TConfiguration{
+		MaxMessageSize:     int32(s.maxMessageSize),
+		MaxFrameSize:       int32(s.maxMessageSize),
+		MaxContainerSize:   int32(s.maxElements),
+		TBinaryStrictRead:  &strict,
+		TBinaryStrictWrite: &strict,
+	}
+	return s
+}
+
+// Serve accepts connections until the server is stopped; then it returns
+// [ErrServerClosed]. It closes the listener. A TLS listener works as well as
+// [WithTLS]. When it returns because of [Server.Shutdown], calls may still be in
+// flight: wait until Shutdown returns.
+//
+// When the process has no file descriptors left and the like, it waits a
+// little, makes room, and goes on. Another failure to accept ends it with that
+// error; calls in flight go on.
+func (s *Server) Serve(l net.Listener) error {
+	if s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	if !s.addListener(l) {
+		l.Close()
+		return ErrServerClosed
+	}
+	defer s.removeListener(l)
+	pause := acceptPauseMin
+	for {
+		conn, err := l.Accept()
+		if err == nil {
+			pause = acceptPauseMin
+			s.add(conn)
+			continue
+		}
+		switch {
+		case s.isStopping():
+			return ErrServerClosed
+		case !isTransient(err):
+			return err
+		}
+		s.log.warn("cannot accept connections at present", "error", err, "pause", pause)
+		s.makeRoom()
+		select {
+		case <-s.stopping:
+			return ErrServerClosed
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, acceptPauseMax)
+	}
+}
+
+// isTransient reports whether accepting may succeed later.
+func isTransient(err error) bool {
+	for _, errno := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET,
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) addListener(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	s.listeners[l] = struct{}{}
+	return true
+}
+
+func (s *Server) removeListener(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+	l.Close()
+}
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// Shutdown stops the server gracefully: it accepts no more connections, closes
+// idle ones at once, answers long polls with UNAVAILABLE, and lets calls in
+// flight finish and be answered. What is not done when ctx ends is cut, and
+// Shutdown returns the context's error; [Server.Close] waits for that too. It is
+// idempotent.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.running.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.cut()
+		return context.Cause(ctx)
+	}
+}
+
+// Close stops the server at once: it cuts calls in flight, and waits until they
+// have ended. It is idempotent, and always returns nil.
+func (s *Server) Close() error {
+	s.stop()
+	s.cut()
+	s.running.Wait()
+	return nil
+}
+
+// stop begins to stop: nothing new begins.
+func (s *Server) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.stopping)
+	}
+	for l := range s.listeners {
+		l.Close()
+	}
+	for c := range s.connections {
+		if c.idle.CompareAndSwap(true, false) {
+			c.cut()
+		}
+	}
+}
+
+func (s *Server) cut() {
+	s.cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.connections {
+		c.cut()
+	}
+}
+
+// add begins to serve a connection, if there is room for it.
+func (s *Server) add(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		conn.Close()
+		return
+	case len(s.connections) >= s.maxConnections && !s.evict():
+		s.log.warn("refused a connection: all are busy",
+			"remote", conn.RemoteAddr().String(), "connections", len(s.connections))
+		rawConn(conn).Close()
+		return
+	}
+	c := newConnection(s, conn)
+	s.connections[c] = struct{}{}
+	c.place, c.places = s.strangers.PushBack(c), &s.strangers
+	s.running.Go(c.serve)
+}
+
+func (s *Server) makeRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.evict()
+}
+
+// evict closes the connection that is idle longest. The caller holds the lock.
+func (s *Server) evict() bool {
+	front := s.strangers.Front()
+	if front == nil {
+		front = s.regulars.Front()
+	}
+	if front == nil {
+		return false
+	}
+	c := front.Value.(*connection)
+	s.log.warn("closed the connection idle longest, to make room for another",
+		"remote", c.remote(), "connections", len(s.connections))
+	s.forget(c)
+	c.cut()
+	return true
+}
+
+func (s *Server) forget(c *connection) {
+	if c.place != nil {
+		c.places.Remove(c.place)
+		c.place = nil
+	}
+	delete(s.connections, c)
+}
+
+func (s *Server) remove(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(c)
+}
+
+// beginCall says that a connection has a call, and so is not idle. It reports
+// false if the connection was closed meanwhile.
+func (s *Server) beginCall(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.place == nil {
+		return false
+	}
+	c.places.Remove(c.place)
+	c.place = nil
+	return true
+}
+
+// endCall says that a connection is idle again. It reports false if the
+// connection is to end because the server is stopping.
+func (s *Server) endCall(c *connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return false
+	}
+	c.place, c.places = s.regulars.PushBack(c), &s.regulars
+	c.idle.Store(true)
+	return true
+}
