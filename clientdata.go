@@ -4,6 +4,7 @@
 package flipper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -131,6 +132,9 @@ func mergeClientData(text targeting.JSON, data map[string]any) (targeting.JSON, 
 	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		value, err := targeting.ValueOf(data[key])
+		if err == nil {
+			err = cmp.Or(targeting.Text(key).Validate(), value.Validate())
+		}
 		if err != nil {
 			return "", fmt.Errorf("client_data: key %q: %w", key, err)
 		}

@@ -54,7 +54,7 @@ func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 	b := &bucketer{kind: consistentHash, percentage: p, err: p.err}
 	for _, key := range keys {
 		if err := validText(key); err != nil && b.err == nil {
-			b.err = fmt.Errorf("%w bucketer: key %q %v", ErrInvalid, key, err)
+			b.err = fmt.Errorf("bucketer key: %w", err)
 		}
 		b.addKey(Text(key))
 	}

@@ -146,10 +146,10 @@ func (c Check) validate() error {
 		return fmt.Errorf("%w check on %q: %s", ErrInvalid, c.Variable, fmt.Sprintf(format, args...))
 	}
 	if err := validText(c.Variable); err != nil {
-		return fail("variable %v", err)
+		return fmt.Errorf("variable of a check: %w", err)
 	}
-	if err := validValue(c.Value); err != nil {
-		return fail("value %v", err)
+	if err := c.Value.Validate(); err != nil {
+		return fmt.Errorf("value of the check on %q: %w", c.Variable, err)
 	}
 	switch {
 	case strings.Contains(c.Variable, "__"), strings.HasSuffix(c.Variable, "_"):

@@ -4,34 +4,34 @@
 package targeting
 
 import (
-	"errors"
+	"cmp"
+	"fmt"
 	"unicode/utf8"
 )
 
-var errNotUTF8 = errors.New("is not valid UTF-8")
-
 func validText(s string) error {
 	if !utf8.ValidString(s) {
-		return errNotUTF8
+		return fmt.Errorf("%w text: %q is not valid UTF-8", ErrInvalid, s)
 	}
 	return nil
 }
 
-// validValue refuses text, anywhere in v, whose bytes would not come back as
-// they are.
-func validValue(v Value) error {
+// Validate says why a value cannot be stored: text in it, at any depth, is not
+// valid UTF-8, so it would not come back as it is. The error matches
+// [ErrInvalid].
+func (v Value) Validate() error {
 	switch v.kind {
 	case KindText:
 		return validText(v.text)
 	case KindList:
 		for _, element := range v.more.list {
-			if err := validValue(element); err != nil {
+			if err := element.Validate(); err != nil {
 				return err
 			}
 		}
 	case KindObject:
 		for _, m := range v.more.members {
-			if err := errors.Join(validText(m.Key), validValue(m.Value)); err != nil {
+			if err := cmp.Or(validText(m.Key), m.Value.Validate()); err != nil {
 				return err
 			}
 		}
