@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
+// DefaultMaxConnections is the default of [WithMaxConnections].
+const DefaultMaxConnections = 4096
+
 const (
 	defaultMaxMessageSize = 1 << 20
 	defaultMaxElements    = 16 << 10
 	defaultMaxPending     = 256 << 20
-	defaultMaxConnections = 4096
 	defaultReadTimeout    = 10 * time.Second
 	defaultWriteTimeout   = 30 * time.Second
 )
@@ -52,7 +54,8 @@ func WithMaxPending(n int64) ServerOption {
 
 // WithMaxConnections sets how many connections there may be. At the limit, the
 // next one takes the place of the one idle longest; if all have a call in
-// flight, which includes long polls, it is closed. The default is 4096.
+// flight, which includes long polls, it is closed. The default is
+// [DefaultMaxConnections].
 func WithMaxConnections(n int) ServerOption {
 	return func(s *Server) { s.maxConnections = n }
 }

@@ -64,7 +64,7 @@ func NewServer(service *Service, options ...ServerOption) *Server {
 		log:            service.log,
 		maxMessageSize: defaultMaxMessageSize,
 		maxElements:    defaultMaxElements,
-		maxConnections: defaultMaxConnections,
+		maxConnections: DefaultMaxConnections,
 		readTimeout:    defaultReadTimeout,
 		writeTimeout:   defaultWriteTimeout,
 		ctx:            ctx,
