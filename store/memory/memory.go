@@ -1,0 +1,152 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package memory keeps flags in the memory of the process.
+//
+//	features := flipper.New(memory.New())
+//
+// It is for tests, for examples, and for services whose flags are code. Flags end
+// with the process; to keep them on disk use package bolt, which is as fast to
+// read. To hold the flags of another store in memory use package cached, which
+// holds what was asked for, or package mirror, which holds everything.
+package memory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/flipper-go/flipper/internal/snapshot"
+	"github.com/flipper-go/flipper/store"
+)
+
+// A Store keeps flags in memory. It is a [store.Watcher] and a [store.Peeker].
+// The zero value is empty and ready to use. Store is safe for concurrent use;
+// reads take no lock, and do not allocate even where there is no flag.
+//
+// It keeps flags in their stored form: what comes back is what a store on disk
+// would give.
+type Store struct {
+	mu       sync.Mutex // held by the one who changes flags
+	revision uint64     // the last one given; none is given twice
+	flags    snapshot.Map
+	notifier store.Notifier
+	closed   atomic.Bool
+}
+
+var (
+	_ store.Watcher = (*Store)(nil)
+	_ store.Peeker  = (*Store)(nil)
+)
+
+// New gives an empty store.
+func New() *Store { return new(Store) }
+
+// check says why a call is to do nothing.
+func (s *Store) check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// Get is what [store.Store] asks for.
+func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	return s.flags.Load().Get(name)
+}
+
+// Peek is what [store.Peeker] asks for. It knows every flag until the store is
+// closed.
+func (s *Store) Peek(name string) (f *store.Flag, known bool) {
+	if s.closed.Load() {
+		return nil, false
+	}
+	return s.flags.Load().Peek(name)
+}
+
+// Put is what [store.Store] asks for.
+func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	stored, err := normalise(f)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	switch current, _ := s.flags.Load().Peek(f.Name); {
+	case f.Revision == "" && current != nil:
+		return nil, fmt.Errorf("put %q: %w", f.Name, store.ErrExists)
+	case f.Revision != "" && (current == nil || current.Revision != f.Revision):
+		return nil, fmt.Errorf("put %q: %w", f.Name, store.ErrConflict)
+	}
+	s.revision++
+	stored.Revision = strconv.FormatUint(s.revision, 10)
+	s.flags.Set(stored)
+	s.notifier.Notify(f.Name)
+	return stored, nil
+}
+
+// normalise gives the flag that reading f's stored form would give.
+func normalise(f *store.Flag) (*store.Flag, error) {
+	text, err := store.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	return store.Decode(f.Name, text)
+}
+
+// Delete is what [store.Store] asks for.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	if _, err := s.flags.Load().Get(name); err != nil {
+		return err
+	}
+	s.flags.Delete(name)
+	s.notifier.Notify(name)
+	return nil
+}
+
+// List is what [store.Store] asks for. It gives the flags as they are when the
+// loop begins.
+func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
+	return func(yield func(*store.Flag, error) bool) {
+		if err := s.check(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
+		s.flags.Load().List(ctx)(yield)
+	}
+}
+
+// Watch is what [store.Watcher] asks for. Changes are told at once.
+func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
+	return s.notifier.Watch(ctx)
+}
+
+// Close ends all watches, and makes other calls fail with [store.ErrClosed]. It
+// is idempotent, waits for changes under way, and returns nil.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed.Store(true)
+	s.notifier.Close()
+	return nil
+}
