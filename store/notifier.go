@@ -117,6 +117,12 @@ func (n *Notifier) remove(w *watcher) {
 func (n *Notifier) take(w *watcher) (Change, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	// A token that came after the wake-up is for what is taken here: left, it
+	// would bring a change of nothing.
+	select {
+	case <-w.wake:
+	default:
+	}
 	if n.closed {
 		return Change{}, ErrClosed
 	}
