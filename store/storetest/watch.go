@@ -121,8 +121,7 @@ func (s *suite) testWatchFirst(t *testing.T) {
 	st := s.New(t)
 	for range 2 {
 		o := s.observe(t, st.(store.Watcher))
-		_, grown := o.told()
-		s.await(t, "watch tells something at first", grown)
+		o.waitFor(t, "something at first", func(store.Change) bool { return true })
 		if changes, _ := o.told(); !changes[0].All {
 			t.Errorf("the first change is %v, want All", changes[0])
 		}
