@@ -80,11 +80,8 @@ func (r *reporter) due(key cause) bool {
 
 func (r *reporter) last(key cause) *atomic.Int64 {
 	if causes := r.causes.Load(); causes != nil {
-		if last := (*causes)[key]; last != nil {
+		if _, last := lookUp(*causes, key); last != nil {
 			return last
-		}
-		if len(*causes) >= maxCauses && key.name != "" {
-			return r.last(cause{"", key.kind})
 		}
 	}
 	return r.add(key)
@@ -95,7 +92,9 @@ func (r *reporter) add(key cause) *atomic.Int64 {
 	defer r.mu.Unlock()
 	causes := map[cause]*atomic.Int64{}
 	if old := r.causes.Load(); old != nil {
-		if last := (*old)[key]; last != nil {
+		// Others may have added it meanwhile, or reached the bound.
+		var last *atomic.Int64
+		if key, last = lookUp(*old, key); last != nil {
 			return last
 		}
 		causes = maps.Clone(*old)
@@ -104,4 +103,14 @@ func (r *reporter) add(key cause) *atomic.Int64 {
 	causes[key] = last
 	r.causes.Store(&causes)
 	return last
+}
+
+// lookUp gives the cause that counts for key, which beyond the bound is the one
+// that all of a kind share, and what is kept of it, if there is anything.
+func lookUp(causes map[cause]*atomic.Int64, key cause) (cause, *atomic.Int64) {
+	if last := causes[key]; last != nil || len(causes) < maxCauses {
+		return key, last
+	}
+	key.name = ""
+	return key, causes[key]
 }

@@ -162,11 +162,11 @@ func TestConcurrentReports(t *testing.T) {
 		flipper.WithErrorHandler(func(context.Context, string, error) { told.Add(1) }))
 	var start, wg sync.WaitGroup
 	start.Add(1)
-	for range 16 {
+	for w := range 16 {
 		wg.Go(func() {
 			start.Wait()
 			for i := range 2000 {
-				c.IsEnabled(t.Context(), fmt.Sprintf("name-%d", i))
+				c.IsEnabled(t.Context(), fmt.Sprintf("name-%d-%d", w, i))
 			}
 		})
 	}
