@@ -50,14 +50,24 @@ func Any(name string, value any) (Attr, error) {
 	return Attr{Name: name, Value: v}, nil
 }
 
-// A scope is what a context carries for evaluations. It is immutable but for the
-// pins, which are shared by all scopes below the one that they began in.
+// A scope is a context that carries something for evaluations. It is a context,
+// and not a value in one, so that it is one allocation. It is immutable but for
+// the pins, which are shared by all scopes below the one that they began in.
 type scope struct {
+	context.Context
 	attrs []Attr // each name once
 	pins  *pins  // nil unless flags are pinned
 }
 
 type scopeKey struct{}
+
+// Value gives the scope itself to scopeOf, also through contexts around it.
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
+}
 
 // noScope is what a context carries that carries nothing.
 var noScope = new(scope)
@@ -86,7 +96,7 @@ func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
 		}
 		merged = append(merged, attr)
 	}
-	return context.WithValue(ctx, scopeKey{}, &scope{merged, outer.pins})
+	return &scope{ctx, merged, outer.pins}
 }
 
 // AttrsFrom gives the attributes that a context carries. Do not modify them.

@@ -91,7 +91,7 @@ func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, pin
 	if pinned.err != nil {
 		return false, ReasonError, pinned.err
 	}
-	r.Time, r.Random = pins.time, func() float64 { return pinned.random }
+	r.Time, r.Random = pins.time, pinned.random
 	return pinned.flag.Evaluate(r)
 }
 

@@ -23,7 +23,13 @@ func WithPinnedFlags(ctx context.Context) context.Context {
 	if s.pins != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, scopeKey{}, &scope{s.attrs, &pins{time: time.Now()}})
+	var pinned struct { // one allocation
+		scope scope
+		pins  pins
+	}
+	pinned.pins.time = time.Now()
+	pinned.scope = scope{ctx, s.attrs, &pinned.pins}
+	return &pinned.scope
 }
 
 // pins are the flags that were asked through a context.
@@ -42,7 +48,7 @@ type pinKey struct {
 type pin struct {
 	flag   *store.Flag
 	err    error
-	random float64
+	random func() float64 // always the same; kept, so that asking again does not allocate
 }
 
 // get gives what is pinned under the key, or pins what find finds.
@@ -51,7 +57,8 @@ func (p *pins) get(key pinKey, find func() (f *store.Flag, lasting bool, err err
 		return pinned
 	}
 	// The store is asked without the lock, so that a slow flag delays no other.
-	found := &pin{random: rand.Float64()}
+	random := rand.Float64()
+	found := &pin{random: func() float64 { return random }}
 	var lasting bool
 	found.flag, lasting, found.err = find()
 	if !lasting {

@@ -1,0 +1,120 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper_test
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/flipper-go/flipper"
+)
+
+// answer keeps the compiler from dropping what is measured.
+var answer atomic.Bool
+
+// Of everything below, this is the floor: no flag can be asked for in less than
+// a look into a map behind an atomic pointer.
+func BenchmarkFloor(b *testing.B) {
+	type flag struct{ enabled bool }
+	var flags atomic.Pointer[map[string]*flag]
+	held := map[string]*flag{"plain": {true}}
+	for i := range 1000 {
+		held[fmt.Sprintf("flag-%d", i)] = &flag{}
+	}
+	flags.Store(&held)
+	name := "plain"
+	b.Run("map", func(b *testing.B) {
+		b.ReportAllocs()
+		on := false
+		for b.Loop() {
+			f := (*flags.Load())[name]
+			on = f != nil && f.enabled
+		}
+		answer.Store(on)
+	})
+	b.Run("map/parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			on := false
+			for pb.Next() {
+				f := (*flags.Load())[name]
+				on = f != nil && f.enabled
+			}
+			answer.Store(on)
+		})
+	})
+}
+
+func BenchmarkIsEnabled(b *testing.B) {
+	c := hotFlags(b)
+	for i := range 1000 {
+		mustCreate(b, c, fmt.Sprintf("flag-%d", i))
+	}
+	ctx := b.Context()
+	plan, id := "pro", 7
+	within := flipper.WithAttrs(ctx, flipper.String("plan", plan), flipper.Int("user_id", id))
+	pinned := flipper.WithPinnedFlags(within)
+	plain, rule, sticky := c.Get("plain"), c.Get("rule"), c.Get("sticky")
+	for _, bench := range []struct {
+		name string
+		ask  func() bool
+	}{
+		{"plain/name", func() bool { return c.IsEnabled(ctx, "plain") }},
+		{"plain/handle", func() bool { return plain.IsEnabled(ctx) }},
+		{"rule/name", func() bool { return c.IsEnabled(ctx, "rule", flipper.String("plan", plan)) }},
+		{"rule/handle", func() bool { return rule.IsEnabled(ctx, flipper.String("plan", plan)) }},
+		{"rule/context", func() bool { return c.IsEnabled(within, "rule") }},
+		{"sticky/name", func() bool { id++; return c.IsEnabled(ctx, "sticky", flipper.Int("user_id", id)) }},
+		{"sticky/handle", func() bool { id++; return sticky.IsEnabled(ctx, flipper.Int("user_id", id)) }},
+		{"sticky/context", func() bool { return c.IsEnabled(within, "sticky") }},
+		{"sticky/pinned", func() bool { return c.IsEnabled(pinned, "sticky") }},
+		{"miss", func() bool { return c.IsEnabled(ctx, "nobody") }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			on := false
+			for b.Loop() {
+				on = bench.ask()
+			}
+			answer.Store(on)
+		})
+	}
+	b.Run("rule/parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			on := false
+			for pb.Next() {
+				on = c.IsEnabled(ctx, "rule", flipper.String("plan", plan))
+			}
+			answer.Store(on)
+		})
+	})
+}
+
+func BenchmarkContext(b *testing.B) {
+	ctx := b.Context()
+	plan, id := "pro", 7
+	b.Run("WithAttrs", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			flipper.WithAttrs(ctx, flipper.String("plan", plan), flipper.Int("user_id", id))
+		}
+	})
+	b.Run("WithPinnedFlags", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			flipper.WithPinnedFlags(ctx)
+		}
+	})
+	c := hotFlags(b)
+	b.Run("first ask", func(b *testing.B) {
+		b.ReportAllocs()
+		on := false
+		for b.Loop() {
+			on = c.IsEnabled(flipper.WithPinnedFlags(ctx), "plain")
+		}
+		answer.Store(on)
+	})
+}
