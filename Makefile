@@ -1,0 +1,93 @@
+# Copyright The Flipper Authors
+# SPDX-License-Identifier: Apache-2.0
+
+GO ?= go
+FUZZTIME ?= 10s
+TESTTIMEOUT ?= 10m
+
+# Tools run at these versions, outside our go.mod: who imports this module does
+# not get them.
+GOLANGCI_LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK = $(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+GENERATED = internal/featureflagstore
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
+
+.PHONY: run
+run: build ## Build the server and start it on 127.0.0.1:9090
+	bin/flipper serve
+
+.PHONY: build
+build: ## Build bin/flipper
+	$(GO) build -o bin/flipper ./cmd/flipper
+
+.PHONY: test
+test: test-deps ## Run all tests with the race detector
+	$(GO) test -race -timeout $(TESTTIMEOUT) ./...
+
+.PHONY: test-deps
+test-deps: ## Install what the tests need, if it is missing
+	@sh scripts/test-deps.sh
+
+.PHONY: check
+check: static test ## Everything that has to pass before a commit
+
+.PHONY: static
+static: fmt-check vet lint fix-check tidy-check generate-check ## All of check but the tests
+
+.PHONY: lint
+lint: ## Look for mistakes (golangci-lint, which has staticcheck inside)
+	$(GOLANGCI_LINT) run
+
+.PHONY: vet
+vet: ## Run go vet
+	$(GO) vet ./...
+
+.PHONY: fmt
+fmt: ## Format the code (gofumpt and gci)
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: fmt-check
+fmt-check: ## Fail if make fmt would change something
+	$(GOLANGCI_LINT) fmt --diff
+
+.PHONY: fix-check
+fix-check: ## Fail if go fix would change something
+	$(GO) fix -diff ./...
+
+.PHONY: tidy-check
+tidy-check: ## Fail if go.mod or go.sum is not what the code needs
+	$(GO) mod tidy -diff
+
+.PHONY: generate
+generate: ## Generate the Thrift code anew (needs the Thrift compiler)
+	sh thrift/generate.sh
+
+.PHONY: thrift
+thrift: generate ## The same as generate
+
+.PHONY: generate-check
+generate-check: test-deps ## Fail if the Thrift code is not what the compiler makes
+	@before=$$(mktemp -d) || exit 1; trap 'rm -rf "$$before"' EXIT; \
+	cp -R $(GENERATED)/. "$$before" && sh thrift/generate.sh || exit 1; \
+	diff -r "$$before" $(GENERATED) || \
+	{ echo "the generated code was out of date; it is new now: commit it" >&2; exit 1; }
+
+.PHONY: bench
+bench: ## Run all benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s)
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh scripts/fuzz.sh
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities (asks vuln.go.dev)
+	$(GOVULNCHECK) ./...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin

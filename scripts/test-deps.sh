@@ -1,0 +1,62 @@
+#!/bin/sh
+# Copyright The Flipper Authors
+# SPDX-License-Identifier: Apache-2.0
+
+# Checks for what the tests need besides Go, and installs what is missing:
+#
+#   - a C compiler, for the race detector
+#   - the Thrift compiler, to check the generated code
+#   - a Python 3 with Apache Thrift's library: the tests let a Python client talk
+#     to our server
+#
+# With all of it there it does nothing. It installs with apt-get or Homebrew.
+set -eu
+
+fail() {
+	echo "test-deps: $*" >&2
+	exit 1
+}
+
+# The first python3 on the PATH may be one without the library, such as pyenv's,
+# and the system's own may have it.
+has_python_thrift() {
+	for python in python3 /usr/bin/python3; do
+		"$python" -c 'import thrift.Thrift' >/dev/null 2>&1 && return
+	done
+	return 1
+}
+
+missing=
+add_missing() { missing="$missing $1"; }
+
+command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || add_missing cc
+command -v thrift >/dev/null || add_missing thrift
+has_python_thrift || add_missing python-thrift
+[ -n "$missing" ] || exit 0
+
+echo "test-deps: missing:$missing"
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		fail "need root or sudo to run: $*"
+	fi
+}
+
+if command -v apt-get >/dev/null; then
+	packages=$(echo "$missing" | sed -e 's/python-thrift/python3-thrift/' -e 's/ thrift/ thrift-compiler/' -e 's/ cc/ gcc libc6-dev/')
+	as_root apt-get update -q
+	# shellcheck disable=SC2086 # several packages
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+elif command -v brew >/dev/null; then
+	case $missing in *" cc"*) fail "install a C compiler: xcode-select --install" ;; esac
+	case $missing in *" thrift"*) brew install thrift ;; esac
+	has_python_thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
+else
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, and Apache Thrift's library for Python 3)"
+fi
+
+command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
+has_python_thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
