@@ -122,10 +122,18 @@ func mustDelete(t *testing.T, s store.Store, name string) {
 	}
 }
 
+// update is [store.Update] with a limit: a store that always says conflict would
+// keep it for ever.
+func (s *suite) update(t *testing.T, st store.Store, name string, change func(*store.Flag) error) (*store.Flag, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), s.Patience)
+	defer cancel()
+	return store.Update(ctx, st, name, change)
+}
+
 // change stores another state of a flag that is there.
-func change(t *testing.T, s store.Store, name, state string) *store.Flag {
+func (s *suite) change(t *testing.T, st store.Store, name, state string) *store.Flag {
 	t.Helper()
-	f, err := store.Update(t.Context(), s, name, func(f *store.Flag) error {
+	f, err := s.update(t, st, name, func(f *store.Flag) error {
 		f.ClientData = content(name, state).ClientData
 		return nil
 	})

@@ -56,7 +56,7 @@ func (s *suite) testClose(t *testing.T) {
 				for i := 0; ; i++ {
 					_, err := st.Get(t.Context(), "A")
 					if err == nil {
-						_, err = store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+						_, err = s.update(t, st, "A", func(f *store.Flag) error {
 							f.Enabled = !f.Enabled
 							return nil
 						})

@@ -78,7 +78,7 @@ func (s *suite) testLostUpdates(t *testing.T) {
 		st := handles[w%len(handles)]
 		wg.Go(func() {
 			for range each {
-				f, err := store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+				f, err := s.update(t, st, "A", func(f *store.Flag) error {
 					f.ClientData = counted(counter(f) + 1)
 					return nil
 				})
@@ -173,7 +173,7 @@ func (s *suite) testKillSwitch(t *testing.T) {
 			st := handles[e%len(handles)]
 			wg.Go(func() {
 				for range 5 {
-					_, err := store.Update(t.Context(), st, name, func(f *store.Flag) error {
+					_, err := s.update(t, st, name, func(f *store.Flag) error {
 						f.ClientData = counted(counter(f) + 1)
 						return nil
 					})
@@ -182,7 +182,7 @@ func (s *suite) testKillSwitch(t *testing.T) {
 			})
 		}
 		wg.Go(func() {
-			_, err := store.Update(t.Context(), handles[0], name, func(f *store.Flag) error {
+			_, err := s.update(t, handles[0], name, func(f *store.Flag) error {
 				f.Enabled = false
 				return nil
 			})

@@ -106,7 +106,7 @@ func (s *suite) checkRewrite(t *testing.T, st store.Store, f *store.Flag) {
 	for range 2 {
 		want := f.Clone()
 		want.Enabled, want.Revision = !f.Enabled, ""
-		got, err := store.Update(t.Context(), st, f.Name, func(f *store.Flag) error {
+		got, err := s.update(t, st, f.Name, func(f *store.Flag) error {
 			f.Enabled = !f.Enabled
 			return nil
 		})

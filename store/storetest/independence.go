@@ -35,7 +35,7 @@ func (s *suite) testIndependence(t *testing.T) {
 	clone.Conditions[0] = f.Conditions[0]
 	sameFlag(t, "get after the caller changed a clone", mustGet(t, st, "A"), stored)
 
-	change(t, st, "A", "A2")
+	s.change(t, st, "A", "A2")
 	if describe(t, read) != before || read.Revision != revision {
 		t.Errorf("a flag that was read changes with the next write:\n%s\n%s", describe(t, read), before)
 	}

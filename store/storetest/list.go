@@ -80,7 +80,7 @@ func (s *suite) testList(t *testing.T) {
 					continue // made below, so it may come
 				}
 				got = append(got, f.Name)
-				if err := callAll(t, st, f.Name); err != nil {
+				if err := s.callAll(t, st, f.Name); err != nil {
 					t.Errorf("in the loop at %q: %v", f.Name, err)
 					return
 				}
@@ -122,8 +122,8 @@ func (s *suite) testList(t *testing.T) {
 
 // callAll calls every method that changes a flag, and deletes the flag of the
 // name at the end.
-func callAll(t *testing.T, st store.Store, name string) error {
-	_, err := store.Update(t.Context(), st, name, func(f *store.Flag) error {
+func (s *suite) callAll(t *testing.T, st store.Store, name string) error {
+	_, err := s.update(t, st, name, func(f *store.Flag) error {
 		f.Enabled = !f.Enabled
 		return nil
 	})

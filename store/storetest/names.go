@@ -77,7 +77,7 @@ func (s *suite) testNames(t *testing.T) {
 	// Each is a flag of its own: changing and deleting it touches no other.
 	for i, name := range kept {
 		if i%2 == 0 {
-			change(t, st, name, "changed "+name)
+			s.change(t, st, name, "changed "+name)
 			continue
 		}
 		mustDelete(t, st, name)

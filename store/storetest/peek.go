@@ -32,7 +32,7 @@ func (s *suite) testPeek(t *testing.T) {
 		check("after create", "B", nil)
 		_ = mustGet(t, st, "A") // a cache holds it now at the latest
 		check("after get", "A", f)
-		f = change(t, st, "A", "A2")
+		f = s.change(t, st, "A", "A2")
 		check("after change", "A", f)
 		mustPut(t, st, content("B", "B1"))
 		check("after another flag was created", "A", f)
@@ -69,7 +69,7 @@ func (s *suite) testPeek(t *testing.T) {
 		mustPut(t, st, content("A", "A1"))
 		mustPut(t, st, content("B", "B1"))
 		s.seenByAll(t, []store.Store{st, other}, "B")
-		f := change(t, other, "A", "A2")
+		f := s.change(t, other, "A", "A2")
 		mustDelete(t, other, "B")
 		s.eventually(t, "peek sees what another changed", func() error {
 			if got, known := st.(store.Peeker).Peek("A"); known && (got == nil || got.ClientData != f.ClientData) {

@@ -35,7 +35,7 @@ func (s *suite) testSize(t *testing.T) {
 		{"NearMax", store.MaxFlagSize - 1, false},
 		{"Max", store.MaxFlagSize, false},
 		{"BeyondMax", store.MaxFlagSize + 1, true},
-		{"FarBeyondMax", 8 << 20, true},
+		{"FarBeyondMax", 2 << 20, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			st := s.New(t)

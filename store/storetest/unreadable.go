@@ -81,7 +81,7 @@ func (s *suite) checkUnreadable(t *testing.T, raw []byte, before bool) {
 	}
 	f, err := st.Get(t.Context(), "M")
 	wantUnreadable("get", f, err)
-	f, err = store.Update(t.Context(), st, "M", func(*store.Flag) error { return nil })
+	f, err = s.update(t, st, "M", func(*store.Flag) error { return nil })
 	wantUnreadable("update", f, err)
 	f, err = st.Put(t.Context(), content("M", "M2"))
 	wantError(t, "create over it", f, err, store.ErrExists)
@@ -107,7 +107,7 @@ func (s *suite) checkUnreadable(t *testing.T, raw []byte, before bool) {
 	}
 	sameFlag(t, "get before it", mustGet(t, st, "A"), first)
 	sameFlag(t, "get after it", mustGet(t, st, "Z"), last)
-	change(t, st, "A", "A2")
+	s.change(t, st, "A", "A2")
 
 	wantError(t, "delete", nil, st.Delete(t.Context(), "M"), nil)
 	f, err = st.Get(t.Context(), "M")

@@ -16,7 +16,7 @@ func (s *suite) testUpdate(t *testing.T) {
 	nothing := func(*store.Flag) error { return nil }
 	t.Run("Missing", func(t *testing.T) {
 		st := s.New(t)
-		f, err := store.Update(t.Context(), st, "A", nothing)
+		f, err := s.update(t, st, "A", nothing)
 		wantError(t, "update", f, err, store.ErrNotFound)
 		wantNames(t, st)
 	})
@@ -24,7 +24,7 @@ func (s *suite) testUpdate(t *testing.T) {
 		st := s.New(t)
 		stored := mustPut(t, st, content("A", "A1"))
 		refusal := errors.New("refused")
-		_, err := store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+		_, err := s.update(t, st, "A", func(f *store.Flag) error {
 			f.ClientData = "{}"
 			return refusal
 		})
@@ -36,7 +36,7 @@ func (s *suite) testUpdate(t *testing.T) {
 	t.Run("Invalid", func(t *testing.T) {
 		st := s.New(t)
 		stored := mustPut(t, st, content("A", "A1"))
-		f, err := store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+		f, err := s.update(t, st, "A", func(f *store.Flag) error {
 			f.ClientData = "not JSON"
 			return nil
 		})
@@ -52,9 +52,9 @@ func (s *suite) testUpdate(t *testing.T) {
 		st := s.New(t)
 		mustPut(t, st, content("A", "A1"))
 		calls := 0
-		f, err := store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+		f, err := s.update(t, st, "A", func(f *store.Flag) error {
 			if calls++; calls <= 3 {
-				change(t, st, "A", "overtaking "+string(rune('0'+calls)))
+				s.change(t, st, "A", "overtaking "+string(rune('0'+calls)))
 			} else if f.ClientData != content("A", "overtaking 3").ClientData {
 				t.Errorf("change is called with %s", f.ClientData)
 			}
@@ -70,7 +70,7 @@ func (s *suite) testUpdate(t *testing.T) {
 	t.Run("DeletedMeanwhile", func(t *testing.T) {
 		st := s.New(t)
 		mustPut(t, st, content("A", "A1"))
-		f, err := store.Update(t.Context(), st, "A", func(*store.Flag) error {
+		f, err := s.update(t, st, "A", func(*store.Flag) error {
 			return st.Delete(context.WithoutCancel(t.Context()), "A")
 		})
 		wantError(t, "update", f, err, store.ErrNotFound)
@@ -80,7 +80,7 @@ func (s *suite) testUpdate(t *testing.T) {
 		st := s.New(t)
 		mustPut(t, st, content("A", "A1"))
 		calls := 0
-		f, err := store.Update(t.Context(), st, "A", func(f *store.Flag) error {
+		f, err := s.update(t, st, "A", func(f *store.Flag) error {
 			if calls++; calls == 1 {
 				mustDelete(t, st, "A")
 				mustPut(t, st, content("A", "recreated"))

@@ -150,7 +150,7 @@ func (s *suite) testWatchChanges(t *testing.T, second func(*testing.T, store.Sto
 	_ = mustGet(t, st, "CREATED")
 
 	o.forget()
-	want := change(t, writer, "CHANGED", "2")
+	want := s.change(t, writer, "CHANGED", "2")
 	o.waitFor(t, "a changed flag", mentions("CHANGED"))
 	if got := mustGet(t, st, "CHANGED"); got.ClientData != want.ClientData {
 		t.Errorf("after the change was told, the flag is still %s", describe(t, got))
@@ -240,7 +240,7 @@ func (s *suite) testWatchLastState(t *testing.T) {
 				final[name] = "none"
 				continue
 			}
-			final[name] = string(change(t, writer, name, fmt.Sprint(round)).ClientData)
+			final[name] = string(s.change(t, writer, name, fmt.Sprint(round)).ClientData)
 		}
 	}
 	s.eventually(t, "the reader has the last state of each flag", func() error {
