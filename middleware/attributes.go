@@ -1,0 +1,42 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/flipper-go/flipper"
+)
+
+// Attributes puts attributes of each request into its context, where all guards
+// and evaluations further in find them. If several extractors give an attribute
+// of one name, the last of them counts, so a fallback comes before what it stands
+// in for.
+func Attributes(extractors ...Extractor) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, prepare(r, extractors))
+		})
+	}
+}
+
+// prepare gives the request with its flags pinned and with the attributes that
+// the extractors find. It copies the request only if it has to.
+func prepare(r *http.Request, extractors []Extractor) *http.Request {
+	var space [8]flipper.Attr // on the stack: WithAttrs copies what it keeps
+	attrs := space[:0]
+	for _, extract := range extractors {
+		if attr, ok := extract(r); ok {
+			attrs = append(attrs, attr)
+		}
+	}
+	before := r.Context()
+	ctx := flipper.WithPinnedFlags(flipper.WithAttrs(before, attrs...))
+	// To compare contexts that are structs could panic. Copying is right, too.
+	if len(attrs) == 0 && reflect.TypeOf(before).Kind() == reflect.Pointer && ctx == before {
+		return r
+	}
+	return r.WithContext(ctx)
+}

@@ -1,0 +1,117 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A faultyStore fails or blocks on demand, and answers nothing from memory.
+type faultyStore struct {
+	store.Store
+	down, hanging atomic.Bool
+	waiting       chan struct{} // gets a value when a Get begins to hang, if there is room
+}
+
+func newFaultyStore() *faultyStore {
+	return &faultyStore{Store: memory.New(), waiting: make(chan struct{}, 1)}
+}
+
+func (s *faultyStore) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if s.down.Load() {
+		return nil, fmt.Errorf("%w: pulled the plug", store.ErrUnavailable)
+	}
+	if s.hanging.Load() {
+		select {
+		case s.waiting <- struct{}{}:
+		default:
+		}
+		<-ctx.Done()
+		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, context.Cause(ctx))
+	}
+	return s.Store.Get(ctx, name)
+}
+
+func newClient(s store.Store, opts ...flipper.Option) *flipper.FeatureFlagClient {
+	return flipper.New(s, append([]flipper.Option{flipper.WithLogger(slog.New(slog.DiscardHandler))}, opts...)...)
+}
+
+// newFlag gives an enabled flag of a new store.
+func newFlag(tb testing.TB, opts ...flipper.CreateOption) *flipper.FeatureFlag {
+	tb.Helper()
+	return createFlag(tb, newClient(memory.New()), "flag", opts...)
+}
+
+func createFlag(tb testing.TB, c *flipper.FeatureFlagClient, name string, opts ...flipper.CreateOption) *flipper.FeatureFlag {
+	tb.Helper()
+	flag, err := c.Create(tb.Context(), name, append([]flipper.CreateOption{flipper.WithEnabled(true)}, opts...)...)
+	must(tb, err)
+	return flag
+}
+
+func must(tb testing.TB, err error) {
+	tb.Helper()
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// pros is for requests whose plan is "pro".
+func pros() flipper.CreateOption {
+	return flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))
+}
+
+// say is a handler that answers with text.
+func say(text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
+}
+
+// showAttrs is a handler that answers with the attributes that it sees.
+func showAttrs(w http.ResponseWriter, r *http.Request) {
+	for i, attr := range flipper.AttrsFrom(r.Context()) {
+		if i > 0 {
+			io.WriteString(w, " ")
+		}
+		fmt.Fprintf(w, "%s=%s", attr.Name, attr.Value)
+	}
+}
+
+// get asks a handler, without a network.
+func get(tb testing.TB, h http.Handler, target string, header ...string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, target, nil)
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Add(name, value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func wantBody(tb testing.TB, w *httptest.ResponseRecorder, code int, body string) {
+	tb.Helper()
+	if w.Code != code || w.Body.String() != body {
+		tb.Errorf("%d %q, want %d %q", w.Code, w.Body, code, body)
+	}
+}
+
+const notFound = "404 page not found\n"

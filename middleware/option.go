@@ -1,0 +1,31 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware
+
+import "net/http"
+
+// An Option changes what [Require] and [Switch] make.
+type Option func(*guard)
+
+// WithFallback sets the handler of requests that do not get through: a page of
+// its own, the handler that was there before the flag, or an
+// [http.RedirectHandler]. The default is [http.NotFound]. It means nothing to
+// [Switch], which has its own.
+func WithFallback(fallback http.Handler) Option {
+	return func(g *guard) { g.fallback = fallback }
+}
+
+// WithDefault sets what counts as the flag's answer where there is none: it does
+// not exist, its store cannot tell in time, or a condition cannot be evaluated.
+// The default is false, off; with true the guard fails open.
+func WithDefault(on bool) Option {
+	return func(g *guard) { g.otherwise = on }
+}
+
+// WithAttributes puts attributes of each request into its context, as
+// [Attributes] around the guard would, so that the handler sees them too. By
+// default the guard adds none.
+func WithAttributes(extractors ...Extractor) Option {
+	return func(g *guard) { g.extractors = append(g.extractors, extractors...) }
+}

@@ -1,0 +1,44 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware
+
+import (
+	"net/http"
+
+	"github.com/flipper-go/flipper"
+)
+
+// Require lets a request through to the next handler if the flag is on. If it is
+// off, the answer is 404 Not Found, or what [WithFallback] says.
+//
+// The flag is asked at every request, with the attributes that its context
+// carries: put [Attributes] around the guard, or use [WithAttributes].
+func Require(flag *flipper.FeatureFlag, opts ...Option) func(http.Handler) http.Handler {
+	g := guard{flag: flag, fallback: http.HandlerFunc(http.NotFound)}
+	for _, opt := range opts {
+		opt(&g)
+	}
+	return func(next http.Handler) http.Handler {
+		g := g
+		g.next = next
+		return &g
+	}
+}
+
+// A guard is immutable once it is made.
+type guard struct {
+	flag           *flipper.FeatureFlag
+	extractors     []Extractor
+	otherwise      bool // if there is no answer
+	next, fallback http.Handler
+}
+
+func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = prepare(r, g.extractors)
+	if g.flag.IsEnabledOr(r.Context(), g.otherwise) {
+		g.next.ServeHTTP(w, r)
+		return
+	}
+	g.fallback.ServeHTTP(w, r)
+}

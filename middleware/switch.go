@@ -1,0 +1,17 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package middleware
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/flipper-go/flipper"
+)
+
+// Switch gives a handler that hands each request to on if the flag is on, and to
+// off if not. It is [Require] with a fallback, for handlers of equal rank.
+func Switch(flag *flipper.FeatureFlag, on, off http.Handler, opts ...Option) http.Handler {
+	return Require(flag, slices.Concat(opts, []Option{WithFallback(off)})...)(on)
+}
