@@ -56,7 +56,7 @@ func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 		if err := validText(key); err != nil && b.err == nil {
 			b.err = fmt.Errorf("bucketer key: %w", err)
 		}
-		b.addKey(Text(key))
+		b.keys = append(b.keys, Text(key))
 	}
 	b.compile()
 	return Bucketer{b}
@@ -117,16 +117,16 @@ func (b *bucketer) parseKeys(text JSON) error {
 			if key.kind == KindList || key.kind == KindObject {
 				return fmt.Errorf("%w key_whitelist: must hold names, not %s", ErrInvalid, key.kind)
 			}
-			b.addKey(key)
 		}
+		b.keys = v.more.list
 	case KindObject:
 		for _, m := range v.more.members {
-			b.addKey(Text(m.Key))
+			b.keys = append(b.keys, Text(m.Key))
 		}
 	case KindText:
 		for rest := v.text; rest != ""; {
 			_, size := decodeRune(rest)
-			b.addKey(Text(rest[:size]))
+			b.keys = append(b.keys, Text(rest[:size]))
 			rest = rest[size:]
 		}
 	default:
@@ -135,13 +135,9 @@ func (b *bucketer) parseKeys(text JSON) error {
 	return nil
 }
 
-func (b *bucketer) addKey(key Value) {
-	if !slices.ContainsFunc(b.keys, key.Equal) {
-		b.keys = append(b.keys, key)
-	}
-}
-
+// compile prepares what evaluation needs.
 func (b *bucketer) compile() {
+	b.keys = uniqueScalars(b.keys)
 	for _, key := range b.keys {
 		// The Python client takes the name randomizer for itself.
 		if key.kind == KindText && key.text != randomizer {

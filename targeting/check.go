@@ -67,8 +67,9 @@ type Check struct {
 	Operator Operator
 	Value    Value
 
-	source JSON  // the exact text of Value, if it was read
-	err    error // why the check cannot be stored
+	source JSON                  // the exact text of Value, if it was read
+	set    map[identity]struct{} // the elements of Value, if they are many and to be searched
+	err    error                 // why the check cannot be stored
 }
 
 // NewCheck makes a check. The value may be whatever [ValueOf] takes.
@@ -179,6 +180,25 @@ func (c Check) validate() error {
 	return nil
 }
 
+// compile prepares what evaluation needs.
+func (c *Check) compile() {
+	if c.Operator == OpIn || c.Operator == OpNotIn {
+		c.set = scalarSet(c.Value.Elements())
+	}
+}
+
+// contains reports whether the attribute is in the check's value.
+func (c *Check) contains(attribute Value) (bool, error) {
+	if c.set == nil {
+		return c.Value.contains(attribute)
+	}
+	id, ok := attribute.identity()
+	if ok {
+		_, ok = c.set[id]
+	}
+	return ok, nil
+}
+
 // holds compares. The error matches [ErrKind].
 func (c *Check) holds(attribute Value) (bool, error) {
 	switch c.Operator {
@@ -187,9 +207,9 @@ func (c *Check) holds(attribute Value) (bool, error) {
 	case OpNotEqual:
 		return !attribute.Equal(c.Value), nil
 	case OpIn:
-		return c.Value.contains(attribute)
+		return c.contains(attribute)
 	case OpNotIn:
-		in, err := c.Value.contains(attribute)
+		in, err := c.contains(attribute)
 		return !in, err
 	}
 	order, ordered, err := compareOrder(attribute, c.Value)

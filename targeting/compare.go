@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -37,17 +38,35 @@ func (v Value) Equal(w Value) bool {
 		}
 		return true
 	default: // KindObject
-		if len(v.more.members) != len(w.more.members) {
-			return false
-		}
-		for _, m := range v.more.members {
-			other, ok := w.member(m.Key)
-			if !ok || !m.Value.Equal(other) {
+		return equalMembers(v.more.members, w.more.members)
+	}
+}
+
+// equalMembers compares two objects. The order of their keys does not matter.
+func equalMembers(a, b []Member) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	if len(a) < minSet {
+		for _, m := range a {
+			i := slices.IndexFunc(b, func(other Member) bool { return other.Key == m.Key })
+			if i < 0 || !m.Value.Equal(b[i].Value) {
 				return false
 			}
 		}
 		return true
 	}
+	values := make(map[string]Value, len(b))
+	for _, m := range b {
+		values[m.Key] = m.Value
+	}
+	for _, m := range a {
+		other, ok := values[m.Key]
+		if !ok || !m.Value.Equal(other) {
+			return false
+		}
+	}
+	return true
 }
 
 func (v Value) member(key string) (Value, bool) {

@@ -3,9 +3,7 @@
 
 package targeting
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // A Condition is a set of checks, all of which must hold. The zero Condition has
 // none, and always holds.
@@ -28,33 +26,35 @@ type group struct {
 // [Condition.Err] says why, and so does every attempt to store the condition.
 func NewCondition(checks ...Check) Condition {
 	c := &condition{}
+	places := map[string]int{}
 	for _, check := range checks {
 		if err := check.validate(); err != nil && c.err == nil {
 			c.err = err
 		}
-		c.add(check)
+		c.add(check, places)
 	}
 	return Condition{c}
 }
 
 // add puts a check where the Python client does: after the others on its
-// variable, or, if there is one with the same operator, in its place.
-func (c *condition) add(check Check) {
-	for i := range c.groups {
-		g := &c.groups[i]
-		if g.variable != check.Variable {
-			continue
-		}
-		for j := range g.checks {
-			if g.checks[j].Operator == check.Operator {
-				g.checks[j] = check
-				return
-			}
-		}
-		g.checks = append(g.checks, check)
+// variable, or, if there is one with the same operator, in its place. places
+// has the places of the groups by variable; it is the same map for all checks.
+func (c *condition) add(check Check, places map[string]int) {
+	check.compile()
+	place, ok := places[check.Variable]
+	if !ok {
+		places[check.Variable] = len(c.groups)
+		c.groups = append(c.groups, group{check.Variable, []Check{check}})
 		return
 	}
-	c.groups = append(c.groups, group{check.Variable, []Check{check}})
+	g := &c.groups[place]
+	for i := range g.checks {
+		if g.checks[i].Operator == check.Operator {
+			g.checks[i] = check
+			return
+		}
+	}
+	g.checks = append(g.checks, check)
 }
 
 // ParseCondition reads a condition in its stored form, an object of lists of
@@ -66,6 +66,7 @@ func ParseCondition(text JSON) (Condition, error) {
 		return Condition{}, fmt.Errorf("condition: %w", err)
 	}
 	c := &condition{source: text}
+	places := map[string]int{}
 	for _, f := range fields {
 		checks, err := splitIterable(f.Value)
 		if err != nil {
@@ -76,7 +77,7 @@ func ParseCondition(text JSON) (Condition, error) {
 			if err != nil {
 				return Condition{}, fmt.Errorf("check under %q: %w", f.Name, err)
 			}
-			c.add(check)
+			c.add(check, places)
 		}
 	}
 	return Condition{c}, nil

@@ -230,18 +230,10 @@ func (b *bucketer) bucket(r *Request) int {
 // each attribute that counts, sorted by name.
 func (b *bucketer) appendHashed(buf []byte, r *Request) []byte {
 	buf = append(buf, '[')
-	if len(b.keys) > 0 {
-		for _, name := range b.names {
-			if v, ok := r.find(name); ok {
-				buf = appendPair(buf, name, v)
-			}
-		}
-		return append(buf, ']')
-	}
 	var places [16]int
 	sorted := places[:0]
 	for i := range r.len() {
-		if r.at(i).Name != randomizer && !r.overridden(i) {
+		if b.hashes(r.at(i).Name) && !r.overridden(i) {
 			sorted = append(sorted, i)
 		}
 	}
@@ -250,6 +242,15 @@ func (b *bucketer) appendHashed(buf []byte, r *Request) []byte {
 		buf = appendPair(buf, r.at(i).Name, r.at(i).Value)
 	}
 	return append(buf, ']')
+}
+
+// hashes reports whether the attribute of a name counts.
+func (b *bucketer) hashes(name string) bool {
+	if len(b.keys) == 0 {
+		return name != randomizer
+	}
+	_, ok := slices.BinarySearch(b.names, name)
+	return ok
 }
 
 func appendPair(buf []byte, name string, v Value) []byte {

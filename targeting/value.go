@@ -294,8 +294,6 @@ func (v Value) String() string { return string(v.AppendJSON(nil)) }
 
 func (v Value) float() float64 { return math.Float64frombits(v.bits) }
 
-func (v Value) isFalse() bool { return v.kind == KindBool && v.bits == 0 }
-
 // isNumber reports whether Python would calculate with the value: bools count as
 // ints there.
 func (v Value) isNumber() bool {

@@ -17,7 +17,7 @@ func TestVectorsHashed(t *testing.T) {
 	for _, c := range hashingCases(t) {
 		b := &bucketer{kind: consistentHash}
 		for _, key := range c.KeyWhitelist {
-			b.addKey(Text(key))
+			b.keys = append(b.keys, Text(key))
 		}
 		b.compile()
 		if got := string(b.appendHashed(nil, &Request{Attrs: c.attrs(t)})); got != c.Serialized {
