@@ -10,6 +10,6 @@ directories=$(${GO:-go} list -f '{{.Dir}}' ./...)
 echo "$directories" | while read -r directory; do
 	for target in $(cat "$directory"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do
 		echo "== $target in $directory"
-		${GO:-go} test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-10s}" "$directory"
+		${GO:-go} test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 10x "$directory"
 	done
 done
