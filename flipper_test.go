@@ -318,9 +318,15 @@ func TestRefusedBeforeAnythingChanges(t *testing.T) {
 			if exists, err := c.Exists(t.Context(), "new"); exists || err != nil {
 				t.Errorf("the flag was made: %v, %v", exists, err)
 			}
-			if test.what != "large client data" && s.puts.Load() != puts {
+			if test.what == "large client data" {
+				return
+			}
+			if s.puts.Load() != puts {
 				t.Error("the store was asked to write")
 			}
+			// It is wrong whatever the store has, so nobody needs to ask it.
+			s.fail(errDown)
+			wantErr(t, test.do(t.Context(), c), store.ErrInvalid)
 		})
 	}
 }

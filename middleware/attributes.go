@@ -35,7 +35,7 @@ func prepare(r *http.Request, extractors []Extractor) *http.Request {
 	before := r.Context()
 	ctx := flipper.WithPinnedFlags(flipper.WithAttrs(before, attrs...))
 	// To compare contexts that are structs could panic. Copying is right, too.
-	if len(attrs) == 0 && reflect.TypeOf(before).Kind() == reflect.Pointer && ctx == before {
+	if reflect.TypeOf(before).Kind() == reflect.Pointer && ctx == before {
 		return r
 	}
 	return r.WithContext(ctx)
