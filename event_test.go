@@ -27,14 +27,15 @@ func (f subscriberFunc) HandleEvent(ctx context.Context, event flipper.Event) er
 
 // describe gives an event as text, to compare it.
 func describe(e flipper.Event) string {
-	text := fmt.Sprintf("%s %s enabled=%v data=%v", e.Type, e.Name, e.Enabled, e.ClientData)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s enabled=%v data=%v", e.Type, e.Name, e.Enabled, e.ClientData)
 	for _, condition := range e.Conditions {
-		text += " " + condition.String()
+		fmt.Fprint(&text, " ", condition)
 	}
 	if !e.Bucketer.IsNoOp() {
-		text += " " + e.Bucketer.Type()
+		fmt.Fprint(&text, " ", e.Bucketer.Type())
 	}
-	return text
+	return text.String()
 }
 
 func TestEvents(t *testing.T) {

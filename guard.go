@@ -21,13 +21,14 @@ var ErrDisabled = errors.New("flag is off")
 //
 // For functions of another shape, see [Choose].
 func Guard[In, Out any](flag *FeatureFlag, fn, fallback func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	if fallback == nil {
-		fallback = func(context.Context, In) (out Out, err error) {
+	return func(ctx context.Context, in In) (out Out, err error) {
+		if flag.IsEnabled(ctx) {
+			return fn(ctx, in)
+		}
+		if fallback == nil {
 			return out, fmt.Errorf("%q: %w", flag.name, ErrDisabled)
 		}
-	}
-	return func(ctx context.Context, in In) (Out, error) {
-		return Choose(ctx, flag, fn, fallback)(ctx, in)
+		return fallback(ctx, in)
 	}
 }
 
