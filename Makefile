@@ -36,7 +36,7 @@ test-deps: ## Install what the tests need, if it is missing
 check: static test ## Everything that has to pass before a commit
 
 .PHONY: static
-static: fmt-check vet lint fix-check tidy-check generate-check ## All of check but the tests
+static: fmt-check vet lint tidy-check generate-check ## All of check but the tests
 
 .PHONY: lint
 lint: ## Look for mistakes (golangci-lint, which has staticcheck inside)
@@ -53,10 +53,6 @@ fmt: ## Format the code (gofumpt and gci)
 .PHONY: fmt-check
 fmt-check: ## Fail if make fmt would change something
 	$(GOLANGCI_LINT) fmt --diff
-
-.PHONY: fix-check
-fix-check: ## Fail if go fix would change something
-	$(GO) fix -diff ./...
 
 .PHONY: tidy-check
 tidy-check: ## Fail if go.mod or go.sum is not what the code needs

@@ -54,19 +54,14 @@ type Request struct {
 	Random func() float64
 }
 
-// find gives the attribute of a name.
-func (r *Request) find(name string) (Value, bool) {
-	for i := len(r.Attrs) - 1; i >= 0; i-- {
-		if r.Attrs[i].Name == name {
-			return r.Attrs[i].Value, true
+// has reports whether there is an attribute of a name.
+func (r *Request) has(name string) bool {
+	for i := range r.len() {
+		if r.at(i).Name == name {
+			return true
 		}
 	}
-	for i := len(r.Inherited) - 1; i >= 0; i-- {
-		if r.Inherited[i].Name == name {
-			return r.Inherited[i].Value, true
-		}
-	}
-	return Value{}, false
+	return false
 }
 
 // overridden reports whether the i-th attribute, counted through Inherited and
@@ -197,7 +192,7 @@ func (b Bucketer) enables(r *Request) (bool, error) {
 	if b.kind == consistentHash {
 		return scoreEnables(score(b.bucket(r)), p)
 	}
-	if _, ok := r.find(randomizer); ok {
+	if r.has(randomizer) {
 		return false, fmt.Errorf("attribute %q: the Python client takes this name for itself: %w", randomizer, ErrKind)
 	}
 	if r.Random != nil {

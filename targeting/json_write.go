@@ -5,6 +5,7 @@ package targeting
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -78,10 +79,8 @@ func appendFloat(b []byte, f float64) []byte {
 		return b
 	}
 	b = strconv.AppendFloat(b[:start], f, 'f', -1, 64)
-	for _, c := range b[start:] {
-		if c == '.' {
-			return b
-		}
+	if slices.Contains(b[start:], '.') {
+		return b
 	}
 	return append(b, ".0"...)
 }
