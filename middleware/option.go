@@ -10,8 +10,8 @@ type Option func(*guard)
 
 // WithFallback sets the handler of requests that do not get through: a page of
 // its own, the handler that was there before the flag, or an
-// [http.RedirectHandler]. The default is [http.NotFoundHandler]. It means nothing to
-// [Switch], which has its own.
+// [http.RedirectHandler]. The default is [http.NotFoundHandler]. It means nothing
+// to [Switch], which has its own.
 func WithFallback(fallback http.Handler) Option {
 	return func(g *guard) { g.fallback = fallback }
 }
