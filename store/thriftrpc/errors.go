@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
 
@@ -39,7 +40,7 @@ func hintFor(err error) string {
 // failed makes the error of a call that was not answered: err says why, unless
 // ctx or the store ended.
 func (e *exchange) failed(err error, hint string) error {
-	if deadline, ok := e.ctx.Deadline(); ok && isTimeout(err) && deadline.Equal(e.deadline) {
+	if deadline, ok := e.ctx.Deadline(); ok && isTimeout(err) && !time.Now().Before(deadline) {
 		<-e.ctx.Done() // its timer and the connection's go off together
 	}
 	switch {

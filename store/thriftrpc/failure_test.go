@@ -128,6 +128,30 @@ func TestBusy(t *testing.T) {
 	first.Wait()
 }
 
+// Close does not leave anybody waiting for a connection.
+func TestCloseWhileBusy(t *testing.T) {
+	arrived := make(chan struct{}, 1)
+	address := accept(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		arrived <- struct{}{}
+		hang(conn)
+	})
+	s := dial(t, address, thriftrpc.WithMaxConnections(1))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	failed := make(chan error, 4)
+	for range cap(failed) {
+		go func() { _, err := s.Get(ctx, "X"); failed <- err }()
+	}
+	<-arrived
+	_ = s.Close()
+	for range cap(failed) {
+		if err := <-failed; !errors.Is(err, store.ErrClosed) {
+			t.Errorf("error is %v, want ErrClosed", err)
+		}
+	}
+}
+
 func TestClose(t *testing.T) {
 	arrived := make(chan struct{}, 2)
 	address := accept(t, func(conn net.Conn) {
@@ -502,7 +526,7 @@ func serveScripted(tb testing.TB, s *scripted) (address string) {
 		processor := featureflagstore.NewFeatureFlagStoreProcessor(s)
 		protocol := apache.NewTBinaryProtocolConf(apache.NewTBufferedTransport(apache.NewTSocketFromConnConf(conn, nil), 4096), nil)
 		for {
-			if ok, err := processor.Process(context.Background(), protocol, protocol); !ok && err != nil {
+			if ok, _ := processor.Process(context.Background(), protocol, protocol); !ok {
 				return
 			}
 		}

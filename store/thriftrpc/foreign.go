@@ -130,6 +130,9 @@ func (s *Store) foreignList(ctx context.Context) ([]listed, error) {
 	if err != nil {
 		return nil, s.answered("List", "", err)
 	}
+	if items == nil { // generated clients take that for an empty list
+		return nil, s.unavailable("List", "the service's answer lacks the list")
+	}
 	all := make([]listed, 0, len(items))
 	for _, item := range items {
 		name := item.GetFeatureName()

@@ -204,7 +204,7 @@ func serveSixOn(conn net.Conn, service *thrift.Service, replace func(method stri
 			reply = replace(method)
 		}
 		if reply == nil && known {
-			if _, err := function.Process(ctx, id, protocol, protocol); err != nil {
+			if ok, _ := function.Process(ctx, id, protocol, protocol); !ok {
 				return
 			}
 			continue

@@ -29,11 +29,16 @@ type pool struct {
 	address string
 	options
 
-	slots    chan struct{} // one token for each call under way
-	life     context.Context
-	end      context.CancelFunc
-	calls    sync.WaitGroup
-	failures atomic.Uint64 // connections lost so far
+	slots  chan struct{} // one token for each call under way
+	life   context.Context
+	end    context.CancelFunc
+	calls  sync.WaitGroup
+	losses atomic.Uint64 // connections lost so far
+
+	// foreignAt remembers that the service has only the six methods: it is one
+	// more than losses was when it was asked. After a further loss it may be
+	// another service, and is asked again.
+	foreignAt atomic.Uint64
 
 	mu     sync.Mutex
 	closed bool
@@ -121,7 +126,11 @@ func (e *exchange) do(args, result thrift.TStruct) error {
 
 // on makes the call on a connection, and keeps that if it can.
 func (e *exchange) on(c *connection, args, result thrift.TStruct) error {
+	losses := e.p.losses.Load()
 	reusable, err := c.exchange(e.ctx, e.deadline, e.method, args, result)
+	if isUnknownMethod(err) {
+		e.p.setForeign(losses)
+	}
 	if reusable {
 		e.p.keep(c)
 		return err
@@ -131,6 +140,15 @@ func (e *exchange) on(c *connection, args, result thrift.TStruct) error {
 		return err
 	}
 	return e.failed(err, hintFor(err))
+}
+
+func (p *pool) isForeign() bool { return p.foreignAt.Load() == p.losses.Load()+1 }
+
+func (p *pool) setForeign(losses uint64) {
+	if p.foreignAt.Swap(losses+1) == 0 {
+		p.logger.Warn("flag service has only the six methods of the Python client: changes are not atomic, and cannot be watched",
+			"address", p.address)
+	}
 }
 
 // begin says that a call begins, unless the pool is closed. It ends with
@@ -179,7 +197,7 @@ func (p *pool) take() *connection {
 		if time.Since(c.idleSince) < maxIdle && c.alive() {
 			return c
 		}
-		p.failures.Add(1)
+		p.losses.Add(1)
 		p.forget(c)
 		c.conn.Close()
 	}
@@ -208,7 +226,7 @@ func (p *pool) drop(c *connection, lost bool) {
 	if !lost {
 		return
 	}
-	p.failures.Add(1)
+	p.losses.Add(1)
 	p.mu.Lock()
 	idle := p.idle
 	p.idle = nil

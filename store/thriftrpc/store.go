@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/flipper-go/flipper/internal/featureflagstore"
@@ -17,21 +16,14 @@ import (
 )
 
 // A Store is the flags of a flag service. It is safe for concurrent use.
-type Store struct {
-	pool *pool
-
-	// foreignAt remembers that the service has only the six methods: it is one
-	// more than the number of connections that were lost when it said so. After
-	// a further loss the service may be another one, and is asked again.
-	foreignAt atomic.Uint64
-}
+type Store struct{ pool *pool }
 
 var _ store.Watcher = (*Store)(nil)
 
 // New makes a store of the flag service at an address, such as "flags:9090". It
 // does not dial: connections are opened when they are needed, and kept.
 func New(address string, opts ...Option) *Store {
-	return &Store{pool: newPool(address, newOptions(address, opts))}
+	return &Store{newPool(address, newOptions(address, opts))}
 }
 
 // WaitReady waits until the service answers, or ctx ends: then the error tells
@@ -68,17 +60,11 @@ func (s *Store) client() *featureflagstore.FeatureFlagStoreClient {
 // ask makes a call: with the added methods if the service has them or was not
 // asked yet, else with the six.
 func (s *Store) ask(added, six func() error) error {
-	losses := s.pool.failures.Load()
-	if s.foreignAt.Load() == losses+1 {
+	if s.pool.isForeign() {
 		return six()
 	}
-	err := added()
-	if !isUnknownMethod(err) {
+	if err := added(); !isUnknownMethod(err) {
 		return err
-	}
-	if s.foreignAt.Swap(losses+1) == 0 {
-		s.pool.logger.Warn("flag service has only the six methods of the Python client: changes are not atomic, and cannot be watched",
-			"address", s.pool.address)
 	}
 	return six()
 }

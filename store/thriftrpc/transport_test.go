@@ -95,6 +95,12 @@ func TestTransports(t *testing.T) {
 	}
 }
 
+// A service may keep its flags in another service.
+func TestServiceOverService(t *testing.T) {
+	behind := dial(t, serve(t, memoryStore(t)).address)
+	script(t, dial(t, serve(t, behind).address))
+}
+
 func TestTLS(t *testing.T) {
 	certificate, trusted := makeCertificate(t)
 	_, others := makeCertificate(t)
