@@ -81,7 +81,6 @@ func NewServer(service *Service, options ...ServerOption) *Server {
 	s.configuration = &apache.TConfiguration{
 		MaxMessageSize:     int32(s.maxMessageSize),
 		MaxFrameSize:       int32(s.maxMessageSize),
-		MaxContainerSize:   int32(s.maxElements),
 		TBinaryStrictRead:  &strict,
 		TBinaryStrictWrite: &strict,
 	}

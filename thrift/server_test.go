@@ -33,7 +33,7 @@ import (
 // awaitServer waits until a condition on the server's state holds.
 func awaitServer(t *testing.T, s *Server, holds func() bool) {
 	t.Helper()
-	for t.Context().Err() == nil {
+	for begin := time.Now(); time.Since(begin) < patience; {
 		s.mu.Lock()
 		ok := holds()
 		s.mu.Unlock()
