@@ -23,6 +23,13 @@ const (
 	ReasonSplit          = targeting.ReasonSplit
 	ReasonDisabled       = targeting.ReasonDisabled
 	ReasonError          = targeting.ReasonError
+
+	// ReasonCached says that the answer is based on a copy of the flag that is
+	// some time old; see [Evaluation.Age].
+	ReasonCached Reason = "CACHED"
+	// ReasonStale says that the answer is based on an old copy of the flag,
+	// because the store's backend could not be asked; see [Evaluation.Age].
+	ReasonStale Reason = "STALE"
 )
 
 // An Evaluation is an answer, and how it came about.
@@ -66,7 +73,19 @@ func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherw
 // instead of a report.
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
 	on, reason, err := c.evaluate(ctx, name, attrs)
-	return Evaluation{Enabled: on, Reason: reason, Err: err}
+	e := Evaluation{Enabled: on, Reason: reason, Err: err}
+	if dated, ok := c.store.(store.Dated); ok {
+		var stale bool
+		e.Age, stale = dated.Age(name)
+		switch {
+		case err != nil:
+		case stale:
+			e.Reason = ReasonStale
+		case e.Age > 0:
+			e.Reason = ReasonCached
+		}
+	}
+	return e
 }
 
 func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, attrs []Attr) (on bool, reason Reason, err error) {

@@ -59,7 +59,11 @@ func (r *reporter) report(ctx context.Context, name string, err error) {
 	if r.handler != nil {
 		r.handler(ctx, name, err)
 	}
-	if !r.due(cause{name, causeKind(err)}) {
+	key := cause{name, causeKind(err)}
+	if len(name) > store.MaxNameSize {
+		key.name = "" // no flag's name, and too large to keep
+	}
+	if !r.due(key) {
 		return
 	}
 	logger := r.logger

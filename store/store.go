@@ -21,6 +21,7 @@ package store
 import (
 	"context"
 	"iter"
+	"time"
 )
 
 // A Store keeps flags by name.
@@ -122,4 +123,15 @@ type Peeker interface {
 	// knows that there is none. If known is false, only Get can tell. Peek
 	// neither blocks nor allocates.
 	Peek(name string) (f *Flag, known bool)
+}
+
+// A Dated is a [Store] that answers from copies, which its backend may have
+// changed since. The flag client shows it in its evaluations.
+type Dated interface {
+	Store
+
+	// Age says how long ago the store last knew that what Get and Peek give for
+	// the flag is current: 0 if it would have been told of every change. stale
+	// says that the store has tried to learn what is current, and could not.
+	Age(name string) (age time.Duration, stale bool)
 }
