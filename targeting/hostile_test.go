@@ -50,16 +50,16 @@ var hostileTexts = []struct {
 		return `[` + repeat(size, func(int) string { return `{}` }) + `]`
 	}, readConditions},
 	{"whitelist of many names", func(size int) string {
-		return whitelist(repeat(size, func(i int) string { return fmt.Sprintf(`"%06d"`, i) }))
+		return string(whitelist(repeat(size, func(i int) string { return fmt.Sprintf(`"%06d"`, i) })))
 	}, readBucketer},
 	{"whitelist of many ints", func(size int) string {
-		return whitelist(repeat(size, func(i int) string { return fmt.Sprint(i) }))
+		return string(whitelist(repeat(size, func(i int) string { return fmt.Sprint(i) })))
 	}, readBucketer},
 	{"whitelist of many floats", func(size int) string {
-		return whitelist(repeat(size, func(i int) string { return fmt.Sprintf("%de300", i) }))
+		return string(whitelist(repeat(size, func(i int) string { return fmt.Sprintf("%de300", i) })))
 	}, readBucketer},
 	{"whitelist of NaNs", func(size int) string {
-		return whitelist(repeat(size, func(int) string { return "NaN" }))
+		return string(whitelist(repeat(size, func(int) string { return "NaN" })))
 	}, readBucketer},
 	{"whitelist of text", func(size int) string {
 		var b strings.Builder
@@ -78,8 +78,8 @@ var hostileTexts = []struct {
 	{"many escapes", func(size int) string { return `"` + strings.Repeat(`\ud800`, size/6) + `"` }, readValue},
 }
 
-func whitelist(keys string) string {
-	return `{"type": "ConsistentHashPercentageBucketer", "key_whitelist": [` + keys + `]}`
+func whitelist(keys string) targeting.JSON {
+	return targeting.JSON(`{"type": "ConsistentHashPercentageBucketer", "key_whitelist": [` + keys + `]}`)
 }
 
 func readValue(text targeting.JSON) error {

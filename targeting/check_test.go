@@ -1,0 +1,165 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package targeting_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+func TestNewConditionRefuses(t *testing.T) {
+	for _, c := range []struct {
+		check targeting.Check
+		says  string
+	}{
+		{targeting.Equal("a__b", 1), `must not hold "__"`},
+		{targeting.Equal("a__gt", 1), `must not hold "__"`},
+		{targeting.Equal("a_", 1), `nor end in "_"`},
+		{targeting.Greater("a_", 1), `nor end in "_"`},
+		{targeting.Equal("self", 1), "reserved"},
+		{targeting.Equal("\xff", 1), "UTF-8"},
+		{targeting.Equal("a", "\xff"), "UTF-8"},
+		{targeting.In("a", "b", "\xff"), "UTF-8"},
+		{targeting.In("a", map[string]int{"\xff": 1}), "UTF-8"},
+		{targeting.Equal("a", []int{1}), "In or NotIn"},
+		{targeting.NotEqual("a", []int{1}), "In or NotIn"},
+		{targeting.Greater("a", nil), "null has no order"},
+		{targeting.GreaterOrEqual("a", []int{1}), "list has no order"},
+		{targeting.Less("a", map[string]int{}), "object has no order"},
+		{targeting.LessOrEqual("a", math.NaN()), "NaN has no order"},
+		{targeting.NewCheck("a", targeting.OpIn, 1), "needs a list"},
+		{targeting.NewCheck("a", targeting.OpNotIn, nil), "needs a list"},
+		{targeting.NewCheck("a", targeting.Operator(99), 1), "unknown operator"},
+		{targeting.Equal("a", struct{}{}), "no JSON form"},
+		{targeting.In("a", 1, func() {}), "no JSON form"},
+	} {
+		err := targeting.NewCondition(targeting.Equal("fine", 1), c.check).Err()
+		if !errors.Is(err, targeting.ErrInvalid) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s on %q with %s: %v, want ErrInvalid that says %q", c.check.Operator, c.check.Variable, c.check.Value, err, c.says)
+		}
+	}
+}
+
+func TestNewConditionAccepts(t *testing.T) {
+	for _, check := range []targeting.Check{
+		targeting.Equal("", 1),
+		targeting.Equal("_a", nil),
+		targeting.Equal("é 1", map[string]int{"a": 1}),
+		targeting.In("a"), // nobody
+		targeting.NewCheck("a", targeting.OpIn, "substring of"),
+		targeting.NewCheck("a", targeting.OpNotIn, map[string]int{"key": 1}),
+		targeting.Equal("a", math.NaN()),
+	} {
+		if err := targeting.NewCondition(check).Err(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What NewCondition accepts is read back as the same.
+func TestConditionRoundTrip(t *testing.T) {
+	made := targeting.NewCondition(
+		targeting.GreaterOrEqual("age", 18), targeting.Equal("plan", "pro"), targeting.Less("age", 65.0),
+		targeting.NotIn("country", "XX", nil, 1), targeting.LessOrEqual("age", 99), targeting.NotEqual("", nil),
+	)
+	if err := made.Err(); err != nil {
+		t.Fatal(err)
+	}
+	read, err := targeting.ParseCondition(made.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(read.AppendCanonical(nil)), made.String(); got != want {
+		t.Errorf("%s comes back as %s", want, got)
+	}
+	if read.Err() != nil || len(read.Checks()) != 6 {
+		t.Errorf("%v, %d checks", read.Err(), len(read.Checks()))
+	}
+	// By variable, in the order first met.
+	var order []string
+	for _, check := range read.Checks() {
+		order = append(order, check.Variable+" "+check.Operator.String())
+	}
+	if got := strings.Join(order, ", "); got != "age gte, age lt, age lte, plan eq, country not_in,  ne" {
+		t.Error(got)
+	}
+}
+
+func TestConditionKeepsText(t *testing.T) {
+	const text = `{"x": [{"operator": null, "value" : 1.50, "variable":"a", "note": "mine"}], "y":[]}`
+	c, err := targeting.ParseCondition(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.JSON() != text {
+		t.Errorf("JSON is %s", c.JSON())
+	}
+	if got := c.Checks()[0].ValueJSON(); got != "1.50" {
+		t.Errorf("value is %s", got)
+	}
+	if got := string(c.AppendCanonical(nil)); got != `{"a": [{"variable": "a", "value": 1.5, "operator": null}]}` {
+		t.Errorf("canonical form is %s", got)
+	}
+}
+
+func TestChecksOfOneKeyCollapse(t *testing.T) {
+	c := targeting.NewCondition(targeting.Equal("a", 1), targeting.Equal("b", 2), targeting.Equal("a", 3), targeting.Greater("a", 0))
+	if got, want := c.String(), `{"a": [{"variable": "a", "value": 3, "operator": null}, {"variable": "a", "value": 0, "operator": "gt"}], `+
+		`"b": [{"variable": "b", "value": 2, "operator": null}]}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestZeroCondition(t *testing.T) {
+	var c targeting.Condition
+	if c.Err() != nil || c.Checks() != nil || c.JSON() != "{}" {
+		t.Errorf("%v, %v, %s", c.Err(), c.Checks(), c.JSON())
+	}
+	r := &targeting.Request{Attrs: []targeting.Attr{{Name: "a"}}}
+	if on, reason, err := targeting.Evaluate(true, []targeting.Condition{c}, targeting.NoBucketer(), r); !on || reason != targeting.ReasonTargetingMatch || err != nil {
+		t.Errorf("%t, %s, %v", on, reason, err)
+	}
+}
+
+func TestParseConditionRefuses(t *testing.T) {
+	for _, text := range []targeting.JSON{
+		``, `null`, `[]`, `1`, `{"a": null}`, `{"a": 1}`, `{"a": "x"}`, `{"a": {"b": 1}}`, `{"a": [null]}`, `{"a": [[]]}`,
+		`{"a": [{}]}`, `{"a": [{"variable": "a", "value": 1}]}`, `{"a": [{"variable": 1, "value": 1, "operator": null}]}`,
+		`{"a": [{"variable": "a", "value": 1, "operator": ""}]}`, `{"a": [{"variable": "a", "value": 1, "operator": "eq"}]}`,
+		`{"a": [{"variable": "a", "value": 1, "operator": 1}]}`, `{"a": [{"variable": "a__b", "value": 1, "operator": null}]}`,
+		`{"a": [{"variable": "a_", "value": 1, "operator": "gt"}]}`, `{"a": [{"variable": "self", "value": 1, "operator": null}]}`,
+	} {
+		if c, err := targeting.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
+			t.Errorf("%s: %s, %v, want ErrInvalid", text, c, err)
+		}
+	}
+	for _, text := range []targeting.JSON{`null`, `1`, `{"a": 1}`, `"x"`, `[1]`, `[{}, null]`} {
+		if c, err := targeting.ParseConditions(text); !errors.Is(err, targeting.ErrInvalid) {
+			t.Errorf("%s: %v, %v, want ErrInvalid", text, c, err)
+		}
+	}
+}
+
+func TestOperators(t *testing.T) {
+	for o := targeting.OpEqual; o <= targeting.OpNotIn; o++ {
+		if again, err := targeting.ParseOperator(o.String()); again != o || err != nil {
+			t.Errorf("%s: %s, %v", o, again, err)
+		}
+	}
+	if o, err := targeting.ParseOperator(""); o != targeting.OpEqual || err != nil {
+		t.Errorf("empty symbol: %s, %v", o, err)
+	}
+	for _, symbol := range []string{"GT", "==", "not in", "Operator(9)"} {
+		if o, err := targeting.ParseOperator(symbol); !errors.Is(err, targeting.ErrInvalid) {
+			t.Errorf("%q: %s, %v, want ErrInvalid", symbol, o, err)
+		}
+	}
+	if got := targeting.Operator(9).String(); got != "Operator(9)" {
+		t.Error(got)
+	}
+}
