@@ -126,6 +126,10 @@ func Encode(f *Flag) ([]byte, error) {
 	if len(text) > MaxFlagSize {
 		return nil, fmt.Errorf("%w flag %q: its stored form has %d bytes, at most %d are allowed", ErrInvalid, f.Name, len(text), MaxFlagSize)
 	}
+	// Each part was valid by itself, but within the flag it is nested deeper.
+	if _, err := decode(f.Name, targeting.JSON(text)); err != nil {
+		return nil, fmt.Errorf("flag %q could not be read back: %w", f.Name, err)
+	}
 	return text, nil
 }
 
