@@ -112,6 +112,16 @@ func TestValueOfRefuses(t *testing.T) {
 	}
 }
 
+func TestValueOfDepth(t *testing.T) {
+	var value any = "x"
+	for depth := 1; depth <= 501; depth++ {
+		value = []any{value}
+		if _, err := targeting.ValueOf(value); (err == nil) != (depth <= 500) {
+			t.Errorf("%d deep: %v", depth, err)
+		}
+	}
+}
+
 func TestValueAny(t *testing.T) {
 	for _, text := range []targeting.JSON{
 		`null`, `true`, `-9223372036854775808`, `9223372036854775808`, `1.0`, `1e+300`, `"é"`,
