@@ -1,0 +1,46 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package repository_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The README's quickstart is a whole program. It compiles in a module of its own
+// and prints what the README says it does.
+func TestQuickstart(t *testing.T) {
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := read(t, "README.md")
+	program := regexp.MustCompile("(?s)```go\n(package main.*?)```").FindStringSubmatch(readme)
+	says := regexp.MustCompile("It prints (`[^.]+)\\.").FindStringSubmatch(readme)
+	if program == nil || says == nil {
+		t.Fatal("README.md has no program, or does not say what it prints")
+	}
+	directory := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":  fmt.Sprintf("module example.com/quickstart\n\ngo 1.26.0\n\nrequire %s v0.0.0\n\nreplace %[1]s => %q\n", module, here),
+		"main.go": program[1],
+	} {
+		if err := os.WriteFile(filepath.Join(directory, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var answers []string
+	for _, word := range goCommand(t, directory, "run", ".") {
+		if word == "true" || word == "false" {
+			answers = append(answers, "`"+word+"`")
+		}
+	}
+	if got := strings.Join(answers, ", "); got != says[1] {
+		t.Errorf("prints %s, and the README says %s", got, says[1])
+	}
+}
