@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ const maxPendingNames = 1024
 type Notifier struct {
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
+	lost     error // told by NotifyError, and not over yet
 	closed   bool
 }
 
@@ -28,6 +30,7 @@ type watcher struct {
 	wake  chan struct{} // capacity 1: a token if there is something to be told
 	all   bool
 	names map[string]struct{}
+	lost  error // comes after the others
 }
 
 // Notify tells the watchers that a flag may have changed. It never blocks. Call
@@ -51,12 +54,27 @@ func (n *Notifier) Notify(name string) {
 	}
 }
 
-// NotifyAll tells the watchers that any flag may have changed. It never blocks.
+// NotifyAll tells the watchers that any flag may have changed, and that what
+// NotifyError told is over. It never blocks.
 func (n *Notifier) NotifyAll() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.lost = nil
 	for w := range n.watchers {
-		w.all, w.names = true, nil
+		w.all, w.names, w.lost = true, nil, nil
+		w.signal()
+	}
+}
+
+// NotifyError tells the watchers, present and future, that changes may happen
+// which they are not told of: err says why, and matches [ErrUnavailable]. That
+// goes on until NotifyAll. It never blocks.
+func (n *Notifier) NotifyError(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost = err
+	for w := range n.watchers {
+		w.lost = err
 		w.signal()
 	}
 }
@@ -85,7 +103,7 @@ func (n *Notifier) Watch(ctx context.Context) iter.Seq2[Change, error] {
 			case <-w.wake:
 			}
 			change, err := n.take(w)
-			if !yield(change, err) || err != nil {
+			if !yield(change, err) || errors.Is(err, ErrClosed) {
 				return
 			}
 		}
@@ -105,6 +123,7 @@ func (n *Notifier) add(w *watcher) {
 	if n.watchers == nil {
 		n.watchers = make(map[*watcher]struct{})
 	}
+	w.lost = n.lost
 	n.watchers[w] = struct{}{}
 }
 
@@ -126,9 +145,16 @@ func (n *Notifier) take(w *watcher) (Change, error) {
 	if n.closed {
 		return Change{}, ErrClosed
 	}
+	if w.lost != nil && (w.all || len(w.names) > 0) {
+		w.signal()
+	}
 	if w.all {
 		w.all = false
 		return Change{All: true}, nil
+	}
+	if err := w.lost; err != nil && len(w.names) == 0 {
+		w.lost = nil
+		return Change{}, err
 	}
 	names := make([]string, 0, len(w.names))
 	for name := range w.names {
