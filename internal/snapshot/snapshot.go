@@ -15,6 +15,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"maps"
 	"slices"
@@ -84,6 +85,23 @@ func (m *Map) Delete(name string) {
 	m.root.Store(&root{table: old.table.without(name), unreadable: withoutName(old.unreadable, name)})
 }
 
+// Refresh takes what a store's Get of a name has given: the flag, that there is
+// none, or that it is unreadable. Any other error it returns, and changes
+// nothing.
+func (m *Map) Refresh(name string, f *store.Flag, err error) error {
+	switch e, unreadable := asUnreadable(err); {
+	case err == nil:
+		m.Set(f)
+	case unreadable:
+		m.SetUnreadable(e)
+	case errors.Is(err, store.ErrNotFound):
+		m.Delete(name)
+	default:
+		return err
+	}
+	return nil
+}
+
 // Replace replaces everything by what a store's List yields; of a name that
 // comes twice, the last counts. On an error that is not about one unreadable
 // flag, it returns that error and changes nothing.
@@ -112,6 +130,10 @@ func (m *Map) Replace(all iter.Seq2[*store.Flag, error]) error {
 	defer m.mu.Unlock()
 	m.root.Store(&root{table: t, unreadable: unreadable})
 	return nil
+}
+
+func asUnreadable(err error) (*store.UnreadableError, bool) {
+	return errors.AsType[*store.UnreadableError](err)
 }
 
 func withoutName(unreadable map[string]*store.UnreadableError, name string) map[string]*store.UnreadableError {

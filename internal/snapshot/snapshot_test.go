@@ -193,6 +193,38 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+func TestRefresh(t *testing.T) {
+	var m Map
+	want := func(wantFlag *store.Flag, wantErr error) {
+		t.Helper()
+		if f, err := m.Load().Get("a"); f != wantFlag || !errors.Is(err, wantErr) {
+			t.Errorf("holds %v, %v, want %v, %v", f, err, wantFlag, wantErr)
+		}
+	}
+	f := flag("a", "1")
+	lost := errors.New("connection lost")
+	for _, step := range []struct {
+		f   *store.Flag
+		err error
+	}{
+		{f, nil},
+		{nil, &store.UnreadableError{Name: "a"}},
+		{f, nil},
+		{nil, store.ErrNotFound},
+		{nil, &store.UnreadableError{Name: "a"}},
+		{nil, store.ErrNotFound},
+	} {
+		if err := m.Refresh("a", step.f, step.err); err != nil {
+			t.Fatal(err)
+		}
+		want(step.f, step.err)
+		if err := m.Refresh("a", nil, lost); err != lost {
+			t.Errorf("error is %v, want that of the Get", err)
+		}
+		want(step.f, step.err)
+	}
+}
+
 func TestListEndsWithContext(t *testing.T) {
 	var m Map
 	_ = m.Replace(flags(10))

@@ -4,7 +4,6 @@
 package snapshot
 
 import (
-	"errors"
 	"hash/maphash"
 	"math/bits"
 
@@ -145,8 +144,4 @@ func (s *shard) len() (n int) {
 		}
 	}
 	return n
-}
-
-func asUnreadable(err error) (*store.UnreadableError, bool) {
-	return errors.AsType[*store.UnreadableError](err)
 }

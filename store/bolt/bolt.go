@@ -1,0 +1,212 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bolt keeps flags in one file on disk, without a server.
+//
+//	flags, err := bolt.Open("flags.db")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer flags.Close()
+//	features := flipper.New(flags)
+//
+// A write returns when it is on the disk, and survives that the process is killed
+// or the power fails. Reads come from memory, where all flags are held, and cost
+// the same as with package memory.
+//
+// # One process
+//
+// The file belongs to the process that has opened it; another one that tries gets
+// [ErrLocked]. Processes that share flags need a server between them: Redis,
+// Consul, or `flipper serve`, which keeps its flags with this package.
+//
+// # The file
+//
+// It is a bbolt database with two buckets: "flipper" says whose it is, and
+// "features" has the flags. A flag's key is a slash and its name; its value is
+// its revision in decimal, a line break, and the JSON that [store.Encode] gives.
+// A file that is damaged or another program's is refused ([ErrCorrupt],
+// [ErrForeign]) and left as it is. To make a backup, copy the file while no
+// process has it open.
+//
+// The file does not shrink when flags are deleted; the room is used again.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/flipper-go/flipper/internal/snapshot"
+	"github.com/flipper-go/flipper/store"
+)
+
+// Why [Open] refuses a file. Match them with [errors.Is].
+var (
+	// ErrLocked says that another process has the file open.
+	ErrLocked = errors.New("file is locked")
+
+	// ErrForeign says that the file is something else than a file of flags.
+	ErrForeign = errors.New("not a file of flags")
+
+	// ErrCorrupt says that the file is damaged.
+	ErrCorrupt = errors.New("file is damaged")
+)
+
+// A Store keeps flags in a file. It is a [store.Watcher] and a [store.Peeker].
+// Store is safe for concurrent use. Make one with [Open].
+type Store struct {
+	path     string
+	db       *bbolt.DB
+	flags    snapshot.Map
+	notifier store.Notifier
+
+	writes    chan *write // to the writer
+	closing   chan struct{}
+	closed    atomic.Bool
+	closeOnce sync.Once
+	closeErr  error
+	writer    sync.WaitGroup
+	lost      error // why the file cannot be used any more; the writer's
+}
+
+var (
+	_ store.Watcher = (*Store)(nil)
+	_ store.Peeker  = (*Store)(nil)
+)
+
+type options struct {
+	lockTimeout time.Duration
+	noSync      bool // for tests of what does not rest on the disk
+}
+
+// An Option is a choice for [Open].
+type Option func(*options)
+
+// WithLockTimeout sets how long [Open] waits for another process to close the
+// file. The default is one second; the least is 100 ms.
+func WithLockTimeout(d time.Duration) Option {
+	return func(o *options) { o.lockTimeout = max(d, 100*time.Millisecond) }
+}
+
+// Open opens a file of flags, and makes it if it does not exist or is empty; the
+// folder has to exist. It reads all flags. The file is readable and writable for
+// its owner only.
+//
+// It fails with [ErrLocked], [ErrForeign] or [ErrCorrupt], or with an error of
+// the operating system.
+func Open(path string, opts ...Option) (*Store, error) {
+	o := options{lockTimeout: time.Second}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	db, err := open(path, o)
+	if err != nil {
+		return nil, fmt.Errorf("open flags: %w", err)
+	}
+	s := &Store{
+		path:    path,
+		db:      db,
+		writes:  make(chan *write),
+		closing: make(chan struct{}),
+	}
+	if err := s.load(); err != nil {
+		return nil, fmt.Errorf("open flags: %w", abandon(db, err))
+	}
+	s.writer.Go(s.write)
+	return s, nil
+}
+
+// Close ends all watches, waits for the write under way, and closes the file. It
+// is idempotent. Other calls fail with [store.ErrClosed] from then on.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.closed.Store(true)
+		close(s.closing)
+		s.writer.Wait()
+		s.notifier.Close()
+		if err := abandon(s.db, s.lost); err != nil {
+			s.closeErr = fmt.Errorf("close %s: %w", s.path, err)
+		}
+	})
+	return s.closeErr
+}
+
+// check says why a call is to do nothing.
+func (s *Store) check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// Get is what [store.Store] asks for. It reads from memory and does not
+// allocate.
+func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	return s.flags.Load().Get(name)
+}
+
+// Peek is what [store.Peeker] asks for. It knows every flag but those that are
+// unreadable, until the store is closed.
+func (s *Store) Peek(name string) (f *store.Flag, known bool) {
+	if s.closed.Load() {
+		return nil, false
+	}
+	return s.flags.Load().Peek(name)
+}
+
+// Put is what [store.Store] asks for. It returns when the flag is on the disk.
+func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	text, err := store.Encode(f)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := store.Decode(f.Name, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.do(&write{ctx: ctx, name: f.Name, over: f.Revision, flag: stored, text: text}); err != nil {
+		return nil, err
+	}
+	return stored, nil
+}
+
+// Delete is what [store.Store] asks for. It returns when the disk has it.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	return s.do(&write{ctx: ctx, name: name})
+}
+
+// List is what [store.Store] asks for. It gives the flags as they are when the
+// loop begins, from memory.
+func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
+	return func(yield func(*store.Flag, error) bool) {
+		if err := s.check(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
+		s.flags.Load().List(ctx)(yield)
+	}
+}
+
+// Watch is what [store.Watcher] asks for. Changes are told at once.
+func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
+	return s.notifier.Watch(ctx)
+}

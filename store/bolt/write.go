@@ -1,0 +1,192 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// maxBatch bounds how many writes one commit takes.
+const maxBatch = 256
+
+// A write is a Put or Delete on its way to the writer.
+type write struct {
+	ctx  context.Context
+	name string
+	flag *store.Flag // nil to delete
+	text []byte      // the flag's stored form
+	over string      // the revision that is to be replaced
+
+	err  error
+	done chan error // has room for the one outcome
+}
+
+// do hands a write to the writer, and waits for the outcome or for the context.
+// Disks can hang, and nothing calls back a write that has begun; so it is the
+// writer that waits for the disk, not the caller.
+func (s *Store) do(w *write) error {
+	w.done = make(chan error, 1)
+	select {
+	case s.writes <- w:
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	case <-s.closing:
+		return store.ErrClosed
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+// write is the one goroutine that changes the file. It commits the writes that
+// came together with one sync.
+func (s *Store) write() {
+	for {
+		select {
+		case <-s.closing:
+			return
+		case w := <-s.writes:
+			s.commit(s.gather(w))
+		}
+	}
+}
+
+// gather gives the write and those of other callers that wait already.
+func (s *Store) gather(first *write) []*write {
+	batch := []*write{first}
+	for len(batch) < maxBatch {
+		select {
+		case w := <-s.writes:
+			batch = append(batch, w)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// errNothing rolls back a transaction that changes nothing.
+var errNothing = errors.New("nothing to commit")
+
+// commit makes the writes durable, then visible, and then says so.
+func (s *Store) commit(batch []*write) {
+	err := s.lost
+	if err == nil {
+		err = guard(func() error { return s.db.Update(applyAll(batch)) })
+	}
+	if err != nil && !errors.Is(err, errNothing) {
+		s.failed(batch, err)
+	}
+	for _, w := range batch {
+		if w.err == nil {
+			if w.flag != nil {
+				s.flags.Set(w.flag)
+			} else {
+				s.flags.Delete(w.name)
+			}
+			s.notifier.Notify(w.name)
+		}
+		w.done <- w.err
+	}
+}
+
+// applyAll makes the writes within a transaction, in order.
+func applyAll(batch []*write) func(tx *bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error {
+		features := tx.Bucket(featuresBucket)
+		changed := false
+		for _, w := range batch {
+			w.err = w.apply(features)
+			changed = changed || w.err == nil
+		}
+		if !changed {
+			return errNothing
+		}
+		return nil
+	}
+}
+
+// apply makes a write within a transaction, after the writes before it.
+func (w *write) apply(features *bbolt.Bucket) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	old := features.Get(key(w.name))
+	if w.flag == nil {
+		if old == nil {
+			return store.ErrNotFound
+		}
+		return features.Delete(key(w.name))
+	}
+	switch {
+	case w.over == "" && old != nil:
+		return fmt.Errorf("put %q: %w", w.name, store.ErrExists)
+	case w.over != "" && revisionOf(old) != w.over:
+		return fmt.Errorf("put %q: %w", w.name, store.ErrConflict)
+	}
+	revision, err := features.NextSequence()
+	if err != nil {
+		return err
+	}
+	w.flag.Revision = strconv.FormatUint(revision, 10)
+	return features.Put(key(w.name), value(w.flag.Revision, w.text))
+}
+
+// failed is for a transaction that was not committed, or of which the file may
+// have everything, though the disk did not say so. What is in the file counts.
+func (s *Store) failed(batch []*write, err error) {
+	var names []string
+	for _, w := range batch {
+		if w.err == nil {
+			w.err = fmt.Errorf("%w: write %s: %w", store.ErrUnavailable, s.path, err)
+			names = append(names, w.name)
+		}
+	}
+	if !errors.Is(err, errPanicked) {
+		err = s.reload(names...)
+	}
+	if errors.Is(err, errPanicked) {
+		s.lost = err
+		return
+	}
+	for _, name := range names {
+		s.notifier.Notify(name)
+	}
+}
+
+// errPanicked says that bbolt panicked. It may hold locks since then.
+var errPanicked = fmt.Errorf("%w while it was open", ErrCorrupt)
+
+// guard calls f, and turns it into an error if bbolt panics, or if a part of the
+// file that is mapped into memory cannot be read: it was cut short by another
+// program, or the disk fails.
+func guard(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, p)
+		}
+	}()
+	return f()
+}
+
+// abandon closes the file because of err, or for no reason. After a panic that
+// would block, so the file stays open until the process ends.
+func abandon(db *bbolt.DB, err error) error {
+	if errors.Is(err, errPanicked) {
+		return err
+	}
+	return errors.Join(err, db.Close())
+}
