@@ -33,6 +33,7 @@ test: test-deps ## Run all tests with the race detector
 .PHONY: test-deps
 test-deps: ## Install what the tests need, if it is missing
 	@sh scripts/test-deps.sh
+	@GO="$(GO)" sh scripts/consul.sh
 
 .PHONY: check
 check: static test ## Everything that has to pass before a commit
@@ -42,7 +43,7 @@ static: fmt-check vet lint tidy-check generate-check ## All of check but the tes
 
 .PHONY: lint
 lint: ## Look for mistakes (golangci-lint, which has staticcheck inside)
-	$(GOLANGCI_LINT) run
+	$(GOLANGCI_LINT) run --allow-serial-runners
 
 .PHONY: vet
 vet: ## Run go vet

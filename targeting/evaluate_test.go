@@ -180,7 +180,9 @@ func TestPercentageBucketer(t *testing.T) {
 		want        bool
 	}{
 		{0, 0, false},
-		{0.5, 0, true}, {0.5, 0.5, true}, {0.5, 0.51, false},
+		{0.5, 0, true},
+		{0.5, 0.5, true},
+		{0.5, 0.51, false},
 		{1, 0.999, true},
 	} {
 		r := &targeting.Request{Random: func() float64 { return c.draw }}
@@ -213,7 +215,7 @@ func TestConsistentHashBucketer(t *testing.T) {
 		if user >= 100 {
 			continue
 		}
-		for percent := 0; percent <= 100; percent++ {
+		for percent := range 101 {
 			b := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(float64(percent)/100), "user_id")
 			on, _, err := targeting.Evaluate(true, nil, b, r)
 			if want := percent > 0 && bucket <= percent; on != want || err != nil {
