@@ -146,7 +146,7 @@ func TestInvalid(t *testing.T) {
 		{"no variable", "variable", conditions(&featureflagstore.ConditionCheck{Value: ptr(featureflagstore.JSON("1"))})},
 		{"no value", "value", conditions(&featureflagstore.ConditionCheck{Variable: ptr("a")})},
 		{"value JSON", "value", conditions(check("a", "x", nil))},
-		{"a value that ends its object", "value", conditions(check("a", `1}, {"variable": "b", "value": 2, "operator": null`, nil))},
+		{"a value that ends its object", "value", conditions(check("a", `1, "operator": null}, {"variable": "b", "value": 2`, nil))},
 		{"variable not UTF-8", "variable", conditions(check("\xff", "1", nil))},
 		{"reserved variable", "self", conditions(check("self", "1", nil))},
 		{"variable with operator", `"b"`, conditions(check("a__b", "1", nil))},
