@@ -19,6 +19,9 @@ func FuzzFlag(f *testing.F) {
 	for _, c := range vectors.Cases[struct{ Item string }](f, "evaluate.json") {
 		f.Add([]byte(c.Item))
 	}
+	for _, c := range vectors.Cases[itemCase](f, "items.json") {
+		f.Add([]byte(c.Raw + c.Serialized))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		read, err := store.Decode("flag", text)
 		if err != nil {
@@ -41,6 +44,9 @@ func FuzzFlag(f *testing.F) {
 		rewritten, err := store.Encode(again)
 		if err != nil || !bytes.Equal(written, rewritten) {
 			t.Fatalf("written %s, then %s (%v)", written, rewritten, err)
+		}
+		if again.Enabled != read.Enabled || again.Meta() != read.Meta() && !bytes.Contains(text, []byte("Ramp")) { // which may begin when it is read
+			t.Fatalf("%s became %s", read.Meta(), again.Meta())
 		}
 
 		changed := read.Clone()

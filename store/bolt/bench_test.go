@@ -57,6 +57,17 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
+// commits gives how many transactions there were.
+func commits(b *testing.B, s *Store) int {
+	b.Helper()
+	tx, err := s.db.Begin(false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	return tx.ID()
+}
+
 // BenchmarkUpdate waits for the disk. Concurrent writers share its syncs.
 func BenchmarkUpdate(b *testing.B) {
 	for _, writers := range []int{1, 16} {
@@ -65,6 +76,8 @@ func BenchmarkUpdate(b *testing.B) {
 			ctx := b.Context()
 			var next atomic.Int64
 			b.SetParallelism(writers)
+			before := commits(b, s)
+			defer func() { b.ReportMetric(float64(commits(b, s)-before)/float64(b.N), "commits/op") }()
 			update := func() error {
 				name := "FLAG" + strconv.FormatInt(next.Add(1)%10_000, 10)
 				_, err := store.Update(ctx, s, name, func(f *store.Flag) error {
