@@ -31,6 +31,7 @@ func TestPercentageRefuses(t *testing.T) {
 		{targeting.LinearRamp(0, 50, epoch, time.Hour), "for 50 %, write 0.5"},
 		{targeting.LinearRamp(math.NaN(), 1, epoch, time.Hour), "initial percentage"},
 		{targeting.LinearRamp(0, 1, epoch, 0), "not positive"},
+		{targeting.LinearRamp(0, 1, time.Time{}, time.Hour), "the zero time is not a start"},
 		{targeting.LinearRamp(0, 1, epoch, -time.Hour), "not positive"},
 		{targeting.LinearRamp(1, 0, epoch, time.Hour), "falls from 1 to 0"},
 		{targeting.LinearRamp(0, 1, time.Unix(253402300800, 0), time.Hour), "years 1 to 9999"},

@@ -52,8 +52,8 @@ func FixedPercentage(share float64) Percentage {
 // start and taking duration, and stays at final. Before start it is below
 // initial.
 //
-// If the shares are not from 0 to 1, or duration is not positive, or final is
-// below initial, [Percentage.Err] says so: every client takes a falling ramp to
+// If the shares are not from 0 to 1, or start is the zero time, or duration is not
+// positive, or final is below initial, [Percentage.Err] says so: every client takes a falling ramp to
 // be at its end from the start.
 func LinearRamp(initial, final float64, start time.Time, duration time.Duration) Percentage {
 	p := Percentage{set: true, ramp: true, initial: Float(initial), final: Float(final), start: start.Unix() * 1e6}
@@ -71,6 +71,8 @@ func LinearRamp(initial, final float64, start time.Time, duration time.Duration)
 		p.err = fmt.Errorf("%w ramp duration: %v is not positive", ErrInvalid, duration)
 	case final < initial:
 		p.err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", ErrInvalid, initial, final)
+	case start.IsZero():
+		p.err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", ErrInvalid)
 	case start.Unix() < minSecond || start.Unix() > maxSecond:
 		p.err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", ErrInvalid)
 	}

@@ -379,7 +379,7 @@ func TestLargestFlag(t *testing.T) {
 	data := featureflagstore.JSON(`"` + strings.Repeat("x", 511<<10) + `"`)
 	checks := make([]*featureflagstore.ConditionCheck, 5000)
 	for i := range checks {
-		checks[i] = check("v", "1", ptr([]string{"ne", "gt", "gte", "lt", "lte"}[i%5]))
+		checks[i] = check("v", "1", new([]string{"ne", "gt", "gte", "lt", "lte"}[i%5]))
 	}
 	for _, form := range forms {
 		client := form.client(dial(t, address))

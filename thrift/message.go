@@ -202,11 +202,11 @@ func (m *message) ReadByte() (byte, error) {
 }
 
 func (m *message) checkRead(err error) error {
-	switch err {
-	case nil:
+	if err == nil {
 		return nil
-	case io.EOF:
-		return m.fail(errUnterminated)
+	}
+	if errors.Is(err, io.EOF) {
+		err = errUnterminated
 	}
 	return m.fail(err)
 }

@@ -59,8 +59,8 @@ func roundTrip(t *testing.T, client *featureflagstore.FeatureFlagStoreClient) {
 	fail("Create", err)
 	fail("Set", client.Set(ctx, "x", false))
 	fail("SetMeta", client.SetMeta(ctx, "x", &featureflagstore.FeatureFlagStoreMeta{
-		ClientData: ptr(featureflagstore.JSON(`{"a": 2}`)),
-		Conditions: []featureflagstore.Condition{{"a": {check("a", "1", ptr("gt"))}}},
+		ClientData: new(featureflagstore.JSON(`{"a": 2}`)),
+		Conditions: []featureflagstore.Condition{{"a": {check("a", "1", new("gt"))}}},
 	}))
 	item, err := client.Get(ctx, "x")
 	fail("Get", err)

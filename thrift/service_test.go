@@ -24,7 +24,7 @@ import (
 func check(variable, value string, symbol *string) *featureflagstore.ConditionCheck {
 	return &featureflagstore.ConditionCheck{
 		Variable: &variable,
-		Value:    ptr(featureflagstore.JSON(value)),
+		Value:    new(featureflagstore.JSON(value)),
 		Operator: &featureflagstore.ConditionOperator{Symbol: symbol},
 	}
 }
@@ -37,15 +37,15 @@ func TestMetaIsKept(t *testing.T) {
 	ctx := t.Context()
 	mustCreate(t, service, "x")
 	meta := &featureflagstore.FeatureFlagStoreMeta{
-		CreatedDate: ptr(int64(12)),
-		ClientData:  ptr(featureflagstore.JSON(` {"b":1.0 ,"a": 123456789012345678901234567890, "n": NaN, "é<": "\u00e9"} `)),
+		CreatedDate: new(int64(12)),
+		ClientData:  new(featureflagstore.JSON(` {"b":1.0 ,"a": 123456789012345678901234567890, "n": NaN, "é<": "\u00e9"} `)),
 		Conditions: []featureflagstore.Condition{
 			{},
-			{"age": {check("age", `18.0`, ptr("gte")), check("age", "  65", ptr("lt"))}, "plan": {check("plan", `"pro"`, nil)}},
-			{"e": {check("e", `[1,1.0]`, ptr("not_in"))}},
+			{"age": {check("age", `18.0`, new("gte")), check("age", "  65", new("lt"))}, "plan": {check("plan", `"pro"`, nil)}},
+			{"e": {check("e", `[1,1.0]`, new("not_in"))}},
 			{},
 		},
-		Bucketer: ptr(featureflagstore.JSON(`{"percentage": {"value":0.50, "type":"Percentage"},"type": "PercentageBucketer"}`)),
+		Bucketer: new(featureflagstore.JSON(`{"percentage": {"value":0.50, "type":"Percentage"},"type": "PercentageBucketer"}`)),
 	}
 	if err := service.SetMeta(ctx, "x", meta); err != nil {
 		t.Fatal(err)
@@ -136,15 +136,15 @@ func TestInvalid(t *testing.T) {
 		{"create: name too long", "name", create(strings.Repeat("x", store.MaxNameSize+1), "")},
 		{"create: name not UTF-8", "name", create("\xff", "")},
 		{"set: name too long", "name", service.Set(ctx, strings.Repeat("x", store.MaxNameSize+1), true)},
-		{"client data", "client_data", setMeta(&featureflagstore.FeatureFlagStoreMeta{ClientData: ptr(featureflagstore.JSON("nope"))})},
-		{"bucketer type", "bucketer", setMeta(&featureflagstore.FeatureFlagStoreMeta{Bucketer: ptr(featureflagstore.JSON(`{"type": "Nope"}`))})},
-		{"bucketer JSON", "bucketer", setMeta(&featureflagstore.FeatureFlagStoreMeta{Bucketer: ptr(featureflagstore.JSON(`{`))})},
-		{"operator", `operator "like"`, conditions(check("a", "1", ptr("like")))},
-		{"empty operator", "operator", conditions(check("a", "1", ptr("")))},
-		{"operator not UTF-8", "operator", conditions(check("a", "1", ptr("\xff")))},
+		{"client data", "client_data", setMeta(&featureflagstore.FeatureFlagStoreMeta{ClientData: new(featureflagstore.JSON("nope"))})},
+		{"bucketer type", "bucketer", setMeta(&featureflagstore.FeatureFlagStoreMeta{Bucketer: new(featureflagstore.JSON(`{"type": "Nope"}`))})},
+		{"bucketer JSON", "bucketer", setMeta(&featureflagstore.FeatureFlagStoreMeta{Bucketer: new(featureflagstore.JSON(`{`))})},
+		{"operator", `operator "like"`, conditions(check("a", "1", new("like")))},
+		{"empty operator", "operator", conditions(check("a", "1", new("")))},
+		{"operator not UTF-8", "operator", conditions(check("a", "1", new("\xff")))},
 		{"no check", "element 1: check 1", conditions(check("a", "1", nil), nil)},
-		{"no variable", "variable", conditions(&featureflagstore.ConditionCheck{Value: ptr(featureflagstore.JSON("1"))})},
-		{"no value", "value", conditions(&featureflagstore.ConditionCheck{Variable: ptr("a")})},
+		{"no variable", "variable", conditions(&featureflagstore.ConditionCheck{Value: new(featureflagstore.JSON("1"))})},
+		{"no value", "value", conditions(&featureflagstore.ConditionCheck{Variable: new("a")})},
 		{"value JSON", "value", conditions(check("a", "x", nil))},
 		{"a value that ends its object", "value", conditions(check("a", `1, "operator": null}, {"variable": "b", "value": 2`, nil))},
 		{"variable not UTF-8", "variable", conditions(check("\xff", "1", nil))},
@@ -179,7 +179,7 @@ func TestLeftOut(t *testing.T) {
 	client := newClient(t, address)
 	meta := &featureflagstore.FeatureFlagStoreMeta{Conditions: []featureflagstore.Condition{
 		nil,
-		{"a": nil, "b": {{Variable: ptr("b"), Value: ptr(featureflagstore.JSON("1"))}}},
+		{"a": nil, "b": {{Variable: new("b"), Value: new(featureflagstore.JSON("1"))}}},
 	}}
 	if err := client.SetMeta(ctx, "x", meta); err != nil {
 		t.Fatal(err)
@@ -208,7 +208,7 @@ func TestRampBegins(t *testing.T) {
 	service.now = func() time.Time { return time.Unix(1000, 0) }
 	mustCreate(t, service, "x")
 	const ramp = `{"type": "PercentageBucketer", "percentage": {"type": "LinearRampPercentage"}}`
-	if err := service.SetMeta(t.Context(), "x", &featureflagstore.FeatureFlagStoreMeta{Bucketer: ptr(featureflagstore.JSON(ramp))}); err != nil {
+	if err := service.SetMeta(t.Context(), "x", &featureflagstore.FeatureFlagStoreMeta{Bucketer: new(featureflagstore.JSON(ramp))}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := service.Get(t.Context(), "x")
@@ -229,8 +229,16 @@ func TestList(t *testing.T) {
 		limit, offset int64
 		want          string
 	}{
-		{-1, 0, "abcd"}, {-1, 3, "d"}, {-1, 4, ""}, {0, 0, ""}, {0, 2, ""}, {2, 0, "ab"}, {2, 1, "bc"}, {9, 3, "d"},
-		{1<<63 - 1, 1, "bcd"}, {1, 1<<63 - 1, ""},
+		{-1, 0, "abcd"},
+		{-1, 3, "d"},
+		{-1, 4, ""},
+		{0, 0, ""},
+		{0, 2, ""},
+		{2, 0, "ab"},
+		{2, 1, "bc"},
+		{9, 3, "d"},
+		{1<<63 - 1, 1, "bcd"},
+		{1, 1<<63 - 1, ""},
 	} {
 		items, err := service.List(t.Context(), c.limit, c.offset)
 		if err != nil || items == nil {

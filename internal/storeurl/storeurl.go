@@ -41,7 +41,7 @@ func Open(text string) (*Store, error) {
 	case !ok:
 	case scheme == "memory":
 		if rest != "" {
-			return nil, fmt.Errorf("%w %q: nothing may follow memory:", ErrUnknown, text)
+			return nil, fmt.Errorf("%w %q: write memory: alone", ErrUnknown, text)
 		}
 		s := memory.New()
 		return &Store{s, s, "memory (flags are lost when the process ends)"}, nil
