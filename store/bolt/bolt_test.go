@@ -245,6 +245,42 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// TestFailedButStored has commits of which the disk did not say that they are
+// done, though the file has them.
+func TestFailedButStored(t *testing.T) {
+	s := newStore(t, newPath(t))
+	put(t, s, &store.Flag{Name: "DELETED"})
+	text, err := store.Encode(&store.Flag{Name: "NEW", Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	putRaw(t, s.db, "NEW", value("777", text))
+	putRaw(t, s.db, "BROKEN", []byte("not JSON"))
+	if err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(featuresBucket).Delete(key("DELETED")) }); err != nil {
+		t.Fatal(err)
+	}
+
+	batch := []*write{{name: "NEW"}, {name: "BROKEN"}, {name: "DELETED"}, {name: "LOST", err: store.ErrConflict}}
+	s.failed(batch, errors.New("sync failed"))
+	for _, w := range batch[:3] {
+		if !errors.Is(w.err, store.ErrUnavailable) || !strings.Contains(w.err.Error(), "sync failed") {
+			t.Errorf("%s: error is %v", w.name, w.err)
+		}
+	}
+	if batch[3].err != store.ErrConflict {
+		t.Errorf("the error of a write that had failed before became %v", batch[3].err)
+	}
+	if f, err := s.Get(t.Context(), "NEW"); err != nil || f.Revision != "777" {
+		t.Errorf("get: %v, %v", f, err)
+	}
+	if _, err := s.Get(t.Context(), "DELETED"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("get deleted: %v", err)
+	}
+	if _, err := s.Get(t.Context(), "BROKEN"); !errors.Is(err, store.ErrUnreadable) {
+		t.Errorf("get broken: %v", err)
+	}
+}
+
 func TestReadsDoNotAllocate(t *testing.T) {
 	s := newStore(t, newPath(t))
 	put(t, s, &store.Flag{Name: "X"})
