@@ -78,7 +78,7 @@ func (s *Store) load() error {
 func (s *Store) reload(names ...string) error {
 	return s.view(func(features *bbolt.Bucket) error {
 		for _, name := range names {
-			f, err := (*store.Flag)(nil), error(store.ErrNotFound)
+			f, err := (*store.Flag)(nil), store.ErrNotFound
 			if value := features.Get(key(name)); value != nil {
 				f, err = decode(name, value)
 			}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -170,15 +171,20 @@ func foreign(path, what string) error {
 	return fmt.Errorf("%s: %w: %s; nothing was changed, use another file", path, ErrForeign, what)
 }
 
-// syncDir makes a new file's name durable. Not every system can do that.
+// syncDir makes a new file's name durable, on systems that can do that.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
-	if err != nil {
-		return nil //nolint:nilerr // Windows
+	if err == nil {
+		defer d.Close()
+		err = d.Sync()
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrInvalid) && !errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("sync folder %s: %w", dir, err)
+	for _, cannot := range []error{errors.ErrUnsupported, fs.ErrPermission, syscall.EINVAL} {
+		if errors.Is(err, cannot) {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sync folder: %w", err)
 	}
 	return nil
 }
