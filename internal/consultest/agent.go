@@ -47,6 +47,10 @@ const (
 type Options struct {
 	// ACL refuses everything to who has no token. See RootToken and Agent.Token.
 	ACL bool
+
+	// Memory keeps data in memory only, so that writes are faster, and gone when
+	// the server is killed.
+	Memory bool
 }
 
 // An Agent is a running Consul server. Its methods are not for concurrent use.
@@ -169,12 +173,12 @@ func (a *Agent) configuration() map[string]any {
 		listen["grpc_tls"] = -1
 	}
 	c := map[string]any{
+		"bootstrap_expect":     len(a.cluster),
+		"data_dir":             filepath.Join(a.directory, "data"),
 		"node_name":            fmt.Sprintf("server-%d", slices.Index(a.cluster, a.ports)),
 		"server":               true,
-		"bootstrap_expect":     len(a.cluster),
 		"bind_addr":            "127.0.0.1",
 		"client_addr":          "127.0.0.1",
-		"data_dir":             filepath.Join(a.directory, "data"),
 		"log_level":            "warn",
 		"disable_update_check": true,
 		"leave_on_terminate":   false,
@@ -186,6 +190,10 @@ func (a *Agent) configuration() map[string]any {
 	}
 	if len(join) > 0 {
 		c["retry_join"] = join
+	}
+	if a.options.Memory { // a development server, which needs neither
+		delete(c, "bootstrap_expect")
+		delete(c, "data_dir")
 	}
 	if a.options.ACL {
 		c["acl"] = map[string]any{
@@ -224,7 +232,11 @@ func (a *Agent) run() {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		a.t.Fatal(err)
 	}
-	a.process = childprocess.Start(a.t, a.program, "agent", "-config-file="+file)
+	arguments := []string{"agent", "-config-file=" + file}
+	if a.options.Memory {
+		arguments = append(arguments, "-dev")
+	}
+	a.process = childprocess.Start(a.t, a.program, arguments...)
 }
 
 // ready waits until the server can be written to.

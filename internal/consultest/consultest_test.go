@@ -60,6 +60,20 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	agent := Options{Memory: true}.Start(t)
+	t.Logf("started after %v", time.Since(begin))
+	client := agent.Client(t)
+	put(t, client, "a", "1")
+	agent.Kill()
+	agent.Restart()
+	if got := get(t, client, "a"); got != "" {
+		t.Errorf("after a restart the value is %q", got)
+	}
+}
+
 func TestACL(t *testing.T) {
 	t.Parallel()
 	agent := Options{ACL: true}.Start(t)

@@ -39,6 +39,7 @@ type Store struct {
 	mu      sync.Mutex
 	started bool
 	entries map[string]entry
+	turns   map[string]*turn
 	clock   uint64 // advances with each answer to a call of ours
 	epoch   uint64 // advances with each failure: the server may be another one then
 }
@@ -70,6 +71,7 @@ func New(client *api.Client, opts ...Option) (*Store, error) {
 		prefix:  o.baseKey + "/",
 		ready:   make(chan struct{}),
 		entries: make(map[string]entry),
+		turns:   make(map[string]*turn),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.status.Store(new(status))

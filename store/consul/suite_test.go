@@ -18,7 +18,7 @@ import (
 // TestStore runs the contract against one server. Each store is ready, so that
 // reads come from memory, and goes through a proxy, so that it can be broken.
 func TestStore(t *testing.T) {
-	agent := consultest.Start(t)
+	agent := consultest.Options{Memory: true}.Start(t)
 	var mu sync.Mutex
 	handles := map[store.Store]*handle{}
 	of := func(s store.Store) *handle {
@@ -55,7 +55,7 @@ func TestStore(t *testing.T) {
 // handles on stores that have not fetched their flags: their first reads ask the
 // server.
 func TestStoreBeforeReady(t *testing.T) {
-	agent := consultest.Start(t)
+	agent := consultest.Options{Memory: true}.Start(t)
 	client := agent.Client(t)
 	storetest.Run(t, storetest.Harness{
 		New:      func(t *testing.T) store.Store { return open(t, client, newBaseKey()) },

@@ -43,6 +43,19 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if f.Revision != "" && (err != nil || index == 0) {
 		return nil, fmt.Errorf("consul: %s: %w", c.what, store.ErrConflict) // no revision of ours
 	}
+	began := s.now()
+	release, err := s.takeTurn(c.ctx, f.Name)
+	if err != nil {
+		return nil, c.fail(err)
+	}
+	defer release()
+	switch st, ok := s.overtaken(f.Name, began); {
+	case !ok:
+	case f.Revision == "" && !st.deleted:
+		return nil, fmt.Errorf("consul: %s: %w", c.what, store.ErrExists)
+	case f.Revision != "" && (st.deleted || st.index != index):
+		return nil, fmt.Errorf("consul: %s: %w", c.what, store.ErrConflict)
+	}
 	for {
 		pair, stored, err := s.compareAndSet(c.ctx, f.Name, text, index)
 		switch {
