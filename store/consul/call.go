@@ -145,9 +145,9 @@ func (s *Store) fetch(ctx context.Context) (api.KVPairs, uint64, error) {
 // keys asks what lies at the base key, and waits for a change after an index if
 // that is not 0. The answer is small however many flags there are.
 func (s *Store) keys(ctx context.Context, index uint64) (some bool, next uint64, err error) {
-	timeout := s.timeout
+	timeout := answerPatience
 	if index > 0 {
-		timeout = s.wait + s.wait/16 + answerPatience
+		timeout += s.wait + s.wait/16
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -165,6 +165,6 @@ func (s *Store) keys(ctx context.Context, index uint64) (some bool, next uint64,
 	return some, meta.LastIndex, nil
 }
 
-// answerPatience is how long an answer may take when the wait at the server is
-// over.
+// answerPatience is how long a small answer may take, when the wait at the server
+// is over.
 const answerPatience = 2 * time.Second

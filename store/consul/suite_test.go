@@ -50,15 +50,3 @@ func TestStore(t *testing.T) {
 		Patience: 30 * time.Second,
 	})
 }
-
-// TestStoreBeforeReady runs the part of the contract that does not need other
-// handles on stores that have not fetched their flags: their first reads ask the
-// server.
-func TestStoreBeforeReady(t *testing.T) {
-	agent := consultest.Options{Memory: true}.Start(t)
-	client := agent.Client(t)
-	storetest.Run(t, storetest.Harness{
-		New:      func(t *testing.T) store.Store { return open(t, client, newBaseKey()) },
-		Patience: 30 * time.Second,
-	})
-}
