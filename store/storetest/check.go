@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -204,5 +205,33 @@ func (s *suite) eventually(t *testing.T, what string, f func() error) {
 		}
 		time.Sleep(pause)
 		pause = min(2*pause, 50*time.Millisecond)
+	}
+}
+
+// A reporter is for goroutines that a wrong store may keep beyond the end of the
+// test: what it is told then, it drops.
+type reporter struct {
+	t    *testing.T
+	mu   sync.Mutex
+	over bool
+}
+
+// reporter gives one for what is called before t's store is cleaned up.
+func (s *suite) reporter(t *testing.T) *reporter {
+	r := &reporter{t: t}
+	t.Cleanup(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.over = true
+	})
+	return r
+}
+
+func (r *reporter) Errorf(format string, args ...any) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.t.Errorf(format, args...)
 	}
 }

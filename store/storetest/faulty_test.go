@@ -34,6 +34,7 @@ type backend struct {
 	healed   chan struct{}
 	notifier store.Notifier
 	told     int
+	previous string
 }
 
 // An item is a stored form. aliased is for stores that keep the flag instead.
@@ -343,8 +344,7 @@ func (s *faulty) notify(name string, created bool) {
 			return
 		}
 	case "watch is late by one":
-		s.told++
-		name = fmt.Sprint("STORM", s.told%10)
+		name, s.previous = s.previous, name
 	case "waits for slow readers":
 		for _, slow := range s.slow {
 			slow <- struct{}{}

@@ -68,12 +68,13 @@ func (s *suite) testList(t *testing.T) {
 	})
 	t.Run("CallsInTheLoop", func(t *testing.T) {
 		st := s.New(t)
+		report := s.reporter(t)
 		names := many(t, st)
 		var got []string
 		s.within(t, "list with calls in the loop", func() {
 			for f, err := range st.List(t.Context()) {
 				if err != nil {
-					t.Errorf("list: %v", err)
+					report.Errorf("list: %v", err)
 					return
 				}
 				if strings.HasPrefix(f.Name, "new/") {
@@ -81,7 +82,7 @@ func (s *suite) testList(t *testing.T) {
 				}
 				got = append(got, f.Name)
 				if err := s.callAll(t, st, f.Name); err != nil {
-					t.Errorf("in the loop at %q: %v", f.Name, err)
+					report.Errorf("in the loop at %q: %v", f.Name, err)
 					return
 				}
 			}
@@ -95,12 +96,13 @@ func (s *suite) testList(t *testing.T) {
 	})
 	t.Run("TwoAtOnce", func(t *testing.T) {
 		st := s.New(t)
+		report := s.reporter(t)
 		names := many(t, st)
 		var outer, inner int
 		s.within(t, "list within list", func() {
 			for _, err := range st.List(t.Context()) {
 				if outer++; err != nil {
-					t.Errorf("list: %v", err)
+					report.Errorf("list: %v", err)
 					return
 				}
 				if outer != 120 {
@@ -108,7 +110,7 @@ func (s *suite) testList(t *testing.T) {
 				}
 				for _, err := range st.List(t.Context()) {
 					if inner++; err != nil {
-						t.Errorf("list: %v", err)
+						report.Errorf("list: %v", err)
 						return
 					}
 				}

@@ -18,8 +18,9 @@ import (
 
 // An observer is a loop over Watch that remembers all it was told.
 type observer struct {
-	s    *suite
-	done chan struct{}
+	s      *suite
+	report *reporter
+	done   chan struct{}
 
 	mu     sync.Mutex
 	change []store.Change
@@ -30,12 +31,12 @@ type observer struct {
 // observe begins a loop that ends with the test.
 func (s *suite) observe(t *testing.T, w store.Watcher) *observer {
 	t.Helper()
-	o := &observer{s: s, done: make(chan struct{}), grown: make(chan struct{})}
+	o := &observer{s: s, report: s.reporter(t), done: make(chan struct{}), grown: make(chan struct{})}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer close(o.done)
 		for change, err := range w.Watch(ctx) {
-			o.add(t, change, err)
+			o.add(change, err)
 		}
 	}()
 	t.Cleanup(func() {
@@ -45,7 +46,7 @@ func (s *suite) observe(t *testing.T, w store.Watcher) *observer {
 	return o
 }
 
-func (o *observer) add(t *testing.T, change store.Change, err error) {
+func (o *observer) add(change store.Change, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
@@ -53,13 +54,13 @@ func (o *observer) add(t *testing.T, change store.Change, err error) {
 		return
 	}
 	if change.All && change.Names != nil {
-		t.Errorf("watch: All and the names %q", change.Names)
+		o.report.Errorf("watch: All and the names %q", change.Names)
 	}
 	if !change.All && len(change.Names) == 0 {
-		t.Errorf("watch: a change of nothing")
+		o.report.Errorf("watch: a change of nothing")
 	}
 	if !slices.IsSorted(change.Names) || len(slices.Compact(slices.Clone(change.Names))) != len(change.Names) {
-		t.Errorf("watch: names %q are not sorted, or one comes twice", change.Names)
+		o.report.Errorf("watch: names %q are not sorted, or one comes twice", change.Names)
 	}
 	o.change = append(o.change, change)
 	close(o.grown)
@@ -172,6 +173,7 @@ func (s *suite) testWatchChanges(t *testing.T, second func(*testing.T, store.Sto
 func (s *suite) testWatchLastState(t *testing.T) {
 	handles := s.handles(t)
 	st := handles[0]
+	report := s.reporter(t)
 	var names []string
 	for i := range 10 {
 		names = append(names, fmt.Sprintf("STORM%d", i))
@@ -184,7 +186,7 @@ func (s *suite) testWatchLastState(t *testing.T) {
 		if err == nil {
 			state = string(f.ClientData)
 		} else if !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("get %q: %v", name, err)
+			report.Errorf("get %q: %v", name, err)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -202,7 +204,7 @@ func (s *suite) testWatchLastState(t *testing.T) {
 		first := true
 		for change, err := range st.(store.Watcher).Watch(ctx) {
 			if err != nil {
-				t.Errorf("watch: %v", err)
+				report.Errorf("watch: %v", err)
 				continue
 			}
 			told := change.Names
@@ -221,44 +223,51 @@ func (s *suite) testWatchLastState(t *testing.T) {
 	s.await(t, "watch begins", watching)
 
 	final := map[string]string{}
-	for round := range 400 {
-		// Each flag keeps to one handle, which has to read what it wrote.
-		i := rand.IntN(len(names))
-		name, writer := names[i], handles[i%len(handles)]
-		if round >= 390 { // the last state of each comes from a change late in the storm
-			i = round - 390
-			name, writer = names[i], handles[i%len(handles)]
-		}
+	changeAny := func(round int, name string, writer store.Store) {
 		switch final[name] {
 		case "", "none":
 			f := content(name, fmt.Sprint(round))
 			mustPut(t, writer, f)
 			final[name] = string(f.ClientData)
 		default:
-			if i%3 == 0 {
+			if round%3 == 0 {
 				mustDelete(t, writer, name)
 				final[name] = "none"
-				continue
+				return
 			}
 			final[name] = string(s.change(t, writer, name, fmt.Sprint(round)).ClientData)
 		}
 	}
-	s.eventually(t, "the reader has the last state of each flag", func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, name := range names {
-			if seen[name] != final[name] {
-				return fmt.Errorf("%q was last seen as %s, but is %s", name, seen[name], final[name])
+	caughtUp := func(what string) {
+		t.Helper()
+		s.eventually(t, what, func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			for name, state := range final {
+				if seen[name] != state {
+					return fmt.Errorf("%q was last seen as %s, but is %s", name, seen[name], state)
+				}
 			}
-		}
-		return nil
-	})
+			return nil
+		})
+	}
+	for round := range 400 {
+		// Each flag keeps to one handle, which has to read what it wrote.
+		i := rand.IntN(len(names))
+		changeAny(round, names[i], handles[i%len(handles)])
+	}
+	caughtUp("the reader has the last state of each flag after a storm")
+	for i, name := range names {
+		changeAny(400+i, name, handles[i%len(handles)])
+		caughtUp("the reader has the last state after one more change")
+	}
 }
 
 // testWatchSlowReader has one reader that is stuck. Neither writers nor other
 // readers wait for it, and it learns of the last change when it goes on.
 func (s *suite) testWatchSlowReader(t *testing.T) {
 	st := s.New(t)
+	report := s.reporter(t)
 	stuck, release, learned := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -267,7 +276,7 @@ func (s *suite) testWatchSlowReader(t *testing.T) {
 		first := true
 		for change, err := range st.(store.Watcher).Watch(ctx) {
 			if err != nil {
-				t.Errorf("watch: %v", err)
+				report.Errorf("watch: %v", err)
 			}
 			if first {
 				close(stuck)
@@ -296,12 +305,12 @@ func (s *suite) testWatchSlowReader(t *testing.T) {
 	s.within(t, "writes beside a slow reader", func() {
 		for i := range 200 {
 			if _, err := st.Put(t.Context(), content(fmt.Sprint("FLAG", i), "1")); err != nil {
-				t.Errorf("put: %v", err)
+				report.Errorf("put: %v", err)
 				return
 			}
 		}
 		if _, err := st.Put(t.Context(), content("LAST", "1")); err != nil {
-			t.Errorf("put: %v", err)
+			report.Errorf("put: %v", err)
 		}
 	})
 	if t.Failed() {
@@ -332,6 +341,7 @@ func (s *suite) testWatchSeveral(t *testing.T) {
 func (s *suite) testWatchEnd(t *testing.T) {
 	const loops = 20
 	st := s.New(t)
+	report := s.reporter(t)
 	w := st.(store.Watcher)
 	mustPut(t, st, content("A", "A1"))
 	before := runtime.NumGoroutine()
@@ -347,7 +357,7 @@ func (s *suite) testWatchEnd(t *testing.T) {
 					watching.Done()
 				}
 				if err != nil {
-					t.Errorf("watch: %v", err)
+					report.Errorf("watch: %v", err)
 				}
 				if i%2 == 0 {
 					break
