@@ -56,7 +56,7 @@ func (c *connection) exchange(ctx context.Context, deadline time.Time, method st
 		err = c.call(method, args, result)
 		return c.isAnswer(err), err
 	}
-	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	err = c.call(method, args, result)
 	return stop() && c.isAnswer(err), err
 }

@@ -44,14 +44,16 @@ func Example() {
 	s := thriftrpc.New(address)
 	defer s.Close()
 	if _, err := s.Put(ctx, &store.Flag{Name: "NEW_CHECKOUT", Created: time.Now()}); err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return
 	}
 	f, err := store.Update(ctx, s, "NEW_CHECKOUT", func(f *store.Flag) error {
 		f.Enabled = true
 		return nil
 	})
 	if err != nil {
-		log.Fatal(err)
+		log.Print(err)
+		return
 	}
 	fmt.Println(f.Name, f.Enabled)
 
@@ -79,7 +81,7 @@ func ExampleStore_Watch() {
 			fmt.Println("read everything")
 			// Another process makes a change.
 			if _, err := s.Put(ctx, &store.Flag{Name: "NEW_CHECKOUT"}); err != nil {
-				log.Fatal(err)
+				log.Print(err)
 			}
 			continue
 		}

@@ -451,16 +451,17 @@ func (c replyCase) checkGet(t *testing.T, s store.Store) {
 // Checks that the stored form cannot keep in one condition are kept apart.
 func TestForeignEqualChecks(t *testing.T) {
 	// A condition with a > 5 and a > 9, which other services may hold together.
-	reply := "\x80\x01\x00\x02\x00\x00\x00\x03Get\x00\x00\x00\x00" + "\x0c\x00\x00" + "\x0c\x00\x03" +
-		"\x0f\x00\x03\x0d\x00\x00\x00\x01" + "\x0b\x0f\x00\x00\x00\x01" + "\x00\x00\x00\x01a" + "\x0c\x00\x00\x00\x02"
+	var reply strings.Builder
+	reply.WriteString("\x80\x01\x00\x02\x00\x00\x00\x03Get\x00\x00\x00\x00" + "\x0c\x00\x00" + "\x0c\x00\x03" +
+		"\x0f\x00\x03\x0d\x00\x00\x00\x01" + "\x0b\x0f\x00\x00\x00\x01" + "\x00\x00\x00\x01a" + "\x0c\x00\x00\x00\x02")
 	for _, value := range []string{"9", "5"} {
-		reply += "\x0b\x00\x01\x00\x00\x00\x01a" + "\x0b\x00\x02\x00\x00\x00\x01" + value +
-			"\x0c\x00\x03\x0b\x00\x01\x00\x00\x00\x02gt\x00" + "\x00"
+		reply.WriteString("\x0b\x00\x01\x00\x00\x00\x01a" + "\x0b\x00\x02\x00\x00\x00\x01" + value +
+			"\x0c\x00\x03\x0b\x00\x01\x00\x00\x00\x02gt\x00" + "\x00")
 	}
-	reply += "\x00\x00\x00"
+	reply.WriteString("\x00\x00\x00")
 	s := dial(t, serveSix(t, memoryStore(t), func(method string) []byte {
 		if method == "Get" {
-			return []byte(reply)
+			return []byte(reply.String())
 		}
 		return nil
 	}))
@@ -493,3 +494,75 @@ func TestForeignInjection(t *testing.T) {
 }
 
 var _ io.Closer = (*thriftrpc.Store)(nil)
+
+// The service may be upgraded while a call is under way, too.
+func TestForeignUpgradeInUse(t *testing.T) {
+	inner := memoryStore(t)
+	behind, six := serve(t, inner), serveSix(t, inner, nil)
+	var connections atomic.Int64
+	s := dial(t, accept(t, func(conn net.Conn) {
+		if connections.Add(1) == 1 {
+			relay(conn, six, func(n int64) bool { return n <= 2 })
+			return
+		}
+		relay(conn, behind.address, func(int64) bool { return true })
+	}))
+	for range 2 { // the added method and one of the six; then one of the six
+		if err := calls["Get"](t.Context(), s); !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	same(t, mustPut(t, s, flag("X")), flag("X"))
+}
+
+// A revision is that of what a flag means, not of how the service puts it.
+func TestForeignRevision(t *testing.T) {
+	forms := newStoredForms(t)
+	s := dial(t, serveSix(t, forms, nil))
+	revision := func(form string) string {
+		t.Helper()
+		forms.corrupt("X", []byte(form))
+		f, err := s.Get(t.Context(), "X")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Revision
+	}
+	const form = `{"feature_name": "X", "is_enabled": true, "meta": {"client_data": {"a": 1}, "created_date": 1, "conditions": [` +
+		`{"a": [{"variable": "a", "value": 1, "operator": null}], "b": [{"variable": "b", "value": 1, "operator": null}]}],` +
+		` "bucketer": {"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": 0.5}, "key_whitelist": ["x", "y"]}}}`
+	first := revision(form)
+	for what, change := range map[string][2]string{
+		"white space":        {`{"a": 1}`, `{ "a":1 }`},
+		"order of whitelist": {`["x", "y"]`, `["y", "x"]`},
+		"order of variables": {
+			`"a": [{"variable": "a", "value": 1, "operator": null}], "b": [{"variable": "b", "value": 1, "operator": null}]`,
+			`"b": [{"variable": "b", "value": 1, "operator": null}], "a": [{"variable": "a", "value": 1, "operator": null}]`,
+		},
+	} {
+		changed := strings.Replace(form, change[0], change[1], 1)
+		if changed == form {
+			t.Fatal(what)
+		}
+		if r := revision(changed); r != first {
+			t.Errorf("%s: the revision differs", what)
+		}
+	}
+	for what, change := range map[string][2]string{
+		"switch":     {`true`, `false`},
+		"data":       {`{"a": 1}`, `{"a": 1.0}`},
+		"date":       {`"created_date": 1`, `"created_date": 2`},
+		"value":      {`"value": 1,`, `"value": 2,`},
+		"operator":   {`"operator": null`, `"operator": "ne"`},
+		"percentage": {`0.5`, `0.25`},
+		"whitelist":  {`["x", "y"]`, `["x"]`},
+	} {
+		changed := strings.Replace(form, change[0], change[1], 1)
+		if changed == form {
+			t.Fatal(what)
+		}
+		if r := revision(changed); r == first {
+			t.Errorf("%s: the revision is the same", what)
+		}
+	}
+}

@@ -51,10 +51,14 @@ func (f *fleet) harness() storetest.Harness {
 			service.stop()
 			return service.start
 		},
+		// Sixteen writers of one flag, each with two messages to send for a try:
+		// on a busy machine one of them may be out of luck for a while.
+		Patience: 3 * patience,
 	}
 }
 
 func TestStoreOverMemory(t *testing.T) {
+	t.Parallel() // it mostly waits for its turn to change one flag
 	f := &fleet{
 		newStore: func(t *testing.T) store.Store { return memoryStore(t) },
 		opts:     []thriftrpc.Option{thriftrpc.WithFramed(), thriftrpc.WithCompact(), thriftrpc.WithMaxConnections(2)},
@@ -63,6 +67,7 @@ func TestStoreOverMemory(t *testing.T) {
 }
 
 func TestStoreOverBolt(t *testing.T) {
+	t.Parallel() // it mostly waits for its turn to change one flag
 	f := &fleet{newStore: func(t *testing.T) store.Store {
 		s, err := bolt.Open(filepath.Join(t.TempDir(), "flags.db"))
 		if err != nil {
@@ -77,6 +82,7 @@ func TestStoreOverBolt(t *testing.T) {
 // What other clients wrote and we do not know survives, and what cannot be read
 // is told.
 func TestStoreOverStoredForms(t *testing.T) {
+	t.Parallel() // it mostly waits for its turn to change one flag
 	f := &fleet{newStore: func(t *testing.T) store.Store { return newStoredForms(t) }}
 	h := f.harness()
 	h.Corrupt = func(t *testing.T, s store.Store, name string, raw []byte) {

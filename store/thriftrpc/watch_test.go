@@ -6,9 +6,11 @@ package thriftrpc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -69,7 +71,7 @@ func TestWatch(t *testing.T) {
 	w.wantAll()
 	f := mustPut(t, other, flag("X"))
 	w.wantName("X")
-	f = mustPut(t, other, f)
+	mustPut(t, other, f)
 	w.wantName("X")
 	if err := other.Delete(t.Context(), "X"); err != nil {
 		t.Fatal(err)
@@ -247,5 +249,36 @@ func TestWatchHostile(t *testing.T) {
 				t.Errorf("asked %d times in %v", n, during)
 			}
 		})
+	}
+}
+
+// After a failure, what a position meant is no longer certain.
+func TestWatchForgetsPosition(t *testing.T) {
+	unavailable := featureflagstore.ErrorCode_UNAVAILABLE
+	var mu sync.Mutex
+	var asked []string
+	s := dial(t, serveScripted(t, &scripted{watch: func(position string) (*featureflagstore.FlagChanges, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, position)
+		if len(asked) == 3 {
+			return nil, &featureflagstore.FlipperException{Code: &unavailable}
+		}
+		next, names := fmt.Sprint(len(asked)), []string{"b", "a", "b"}
+		return &featureflagstore.FlagChanges{Position: &next, FeatureNames: names}, nil
+	}}))
+	w := watch(t, s)
+	w.wantAll()
+	if change, err, _ := w.next(); err != nil || !slices.Equal(change.Names, []string{"a", "b"}) {
+		t.Errorf("watch yields %v, %v; want a and b", change, err)
+	}
+	if _, err, _ := w.next(); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("watch yields %v, want ErrUnavailable", err)
+	}
+	w.wantAll()
+	mu.Lock()
+	defer mu.Unlock()
+	if got := asked[:4]; !slices.Equal(got, []string{"", "1", "2", ""}) {
+		t.Errorf("asked from %q", got)
 	}
 }
