@@ -5,8 +5,12 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 )
 
 const patience = 20 * time.Second // for what has to happen soon
@@ -27,4 +31,18 @@ func eventually(t testing.TB, what string, check func(context.Context) error) {
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+// change changes a flag's client data.
+func change(ctx context.Context, s *Store, name string, data targeting.JSON) error {
+	_, err := store.Update(ctx, s, name, func(f *store.Flag) error {
+		f.ClientData = data
+		return nil
+	})
+	if isNotFound(err) {
+		_, err = s.Put(ctx, &store.Flag{Name: name, ClientData: data})
+	}
+	return err
 }
