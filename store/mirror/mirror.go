@@ -1,0 +1,209 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// A Store is a mirror of another store. It is safe for concurrent use; reads take
+// no lock and do not allocate.
+type Store struct {
+	options
+	inner    store.Watcher
+	copy     copied
+	dirty    dirty
+	state    state
+	notifier store.Notifier
+	stands   chan struct{} // capacity 1: a token when the watch stands again
+
+	lastGoodTried bool // for update
+
+	ctx        context.Context // ends with the store
+	cancel     context.CancelFunc
+	closed     atomic.Bool
+	goroutines sync.WaitGroup
+}
+
+var (
+	_ store.Watcher = (*Store)(nil)
+	_ store.Peeker  = (*Store)(nil)
+	_ store.Dated   = (*Store)(nil)
+)
+
+// New makes a mirror of a store, which it watches and reads until Close, and
+// never closes. It does not wait for anything; see [Store.WaitReady].
+func New(inner store.Watcher, opts ...Option) *Store {
+	s := &Store{options: newOptions(opts), inner: inner, stands: make(chan struct{}, 1)}
+	s.dirty.init()
+	s.state.init()
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.goroutines.Go(s.follow)
+	s.goroutines.Go(s.update)
+	if s.lastGood != "" {
+		s.goroutines.Go(s.keepLastGood)
+	}
+	return s
+}
+
+// Close ends all watches, writes the file of [WithLastGood] if something changed,
+// and waits for that; other calls fail with [store.ErrClosed]. It does not close
+// the store below. It is idempotent and returns nil.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	s.cancel()
+	s.goroutines.Wait()
+	s.notifier.Close()
+	return nil
+}
+
+// WaitReady waits until the mirror has all flags: from the store below, or if
+// that cannot be asked, from the file of [WithLastGood]. It returns ctx's error
+// if that ends before, together with the last error of the store below, or
+// [store.ErrClosed]. Nobody needs to call it: until then reads ask the store
+// below.
+func (s *Store) WaitReady(ctx context.Context) error {
+	select {
+	case <-s.state.ready:
+		return s.check(ctx)
+	default:
+	}
+	select {
+	case <-s.state.ready:
+		return nil
+	case <-s.ctx.Done():
+		return store.ErrClosed
+	case <-ctx.Done():
+		if err := s.state.lastError(); err != nil {
+			return fmt.Errorf("%w (the flags could not be read: %w)", ctx.Err(), err)
+		}
+		return ctx.Err()
+	}
+}
+
+// check says why a call is to do nothing.
+func (s *Store) check(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return store.ErrClosed
+	}
+	return nil
+}
+
+// Get is what [store.Store] asks for. Until the mirror is ready, it asks the
+// store below.
+func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	if !s.state.isReady() {
+		return s.inner.Get(ctx, name)
+	}
+	return s.copy.flags.Load().Get(name)
+}
+
+// Peek is what [store.Peeker] asks for. It knows every flag but those that are
+// unreadable, once the mirror is ready.
+func (s *Store) Peek(name string) (f *store.Flag, known bool) {
+	if !s.state.isReady() || s.closed.Load() {
+		return nil, false
+	}
+	return s.copy.flags.Load().Peek(name)
+}
+
+// Age is what [store.Dated] asks for: it is the same for all flags. It is 0 while
+// the store below tells of changes, and until the mirror is ready.
+func (s *Store) Age(name string) (age time.Duration, stale bool) {
+	if s.state.isReady() {
+		age, stale = s.state.age()
+	}
+	if dated, ok := s.inner.(store.Dated); ok {
+		below, belowStale := dated.Age(name)
+		age, stale = age+below, stale || belowStale
+	}
+	return age, stale
+}
+
+// List is what [store.Store] asks for: the flags as they are when the loop
+// begins. Until the mirror is ready, it asks the store below.
+func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
+	return func(yield func(*store.Flag, error) bool) {
+		if err := s.check(ctx); err != nil {
+			yield(nil, err)
+			return
+		}
+		if !s.state.isReady() {
+			s.inner.List(ctx)(yield)
+			return
+		}
+		s.copy.flags.Load().List(ctx)(yield)
+	}
+}
+
+// Watch is what [store.Watcher] asks for. A change is told once Get and Peek give
+// what came of it, and the first when the mirror is ready.
+func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
+	return func(yield func(store.Change, error) bool) {
+		select {
+		case <-s.state.ready:
+		case <-s.ctx.Done():
+		case <-ctx.Done():
+		}
+		s.notifier.Watch(ctx)(yield)
+	}
+}
+
+// Put is what [store.Store] asks for. The flag goes to the store below, and is
+// read back from there.
+func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	stored, err := s.inner.Put(ctx, f)
+	if !s.readBack(ctx, f.Name, err) && err == nil {
+		// The writer must not see what was there before, which is still there if
+		// it has the revision that was replaced.
+		s.copy.replace(f.Name, f.Revision, stored)
+	}
+	return stored, err
+}
+
+// Delete is what [store.Store] asks for.
+func (s *Store) Delete(ctx context.Context, name string) error {
+	if err := s.check(ctx); err != nil {
+		return err
+	}
+	err := s.inner.Delete(ctx, name)
+	if !s.readBack(ctx, name, err) && err == nil {
+		s.copy.delete(name)
+	}
+	return err
+}
+
+// readBack reads a flag after a write, and reports whether that worked. It is
+// read after a write in vain as well: somebody else has changed it, and who tries
+// again needs what is there now. If it cannot be read now, it will be.
+func (s *Store) readBack(ctx context.Context, name string, err error) bool {
+	if errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrClosed) {
+		return true // nothing was changed
+	}
+	if err == nil || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrExists) || errors.Is(err, store.ErrNotFound) {
+		if s.read(ctx, name) == nil {
+			s.notifier.Notify(name)
+			return true
+		}
+	}
+	s.dirty.add(name)
+	return false
+}
