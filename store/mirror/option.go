@@ -54,7 +54,8 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l 
 
 // WithErrorHandler sets a function that is called with what the logger is told as
 // an error: once when the connection is lost, and for each problem with the file
-// of [WithLastGood]. It must return soon. By default there is none.
+// of [WithLastGood]. It must return soon, and may be called
+// concurrently. By default there is none.
 func WithErrorHandler(failed func(error)) Option { return func(o *options) { o.failed = failed } }
 
 func newOptions(opts []Option) options {

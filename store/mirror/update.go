@@ -114,6 +114,7 @@ func (s *Store) update() {
 			return
 		case err != nil:
 			s.failed(err, false)
+			s.dirty.addAll() // only everything makes the copy current again
 			s.loadLastGood()
 			sleep(s.ctx, retry/2+rand.N(retry/2), s.stands)
 			retry = min(2*retry, retryPauseMax)
@@ -144,15 +145,13 @@ func sleep(ctx context.Context, d time.Duration, interrupt <-chan struct{}) {
 	}
 }
 
-// refresh reads everything, or some names. What could not be read is dirty
-// afterwards.
+// refresh reads everything, or some names.
 func (s *Store) refresh(all bool, names []string) error {
 	if !all {
 		return s.readNames(names)
 	}
 	began, gap, before := time.Now(), s.state.gap(), s.copy.flags.Load()
 	if err := s.readList(); err != nil {
-		s.dirty.addAll()
 		return err
 	}
 	// What changed while the list was read.
@@ -161,7 +160,6 @@ func (s *Store) refresh(all bool, names []string) error {
 		s.dirty.addAll()
 	}
 	if err := s.readNames(names); err != nil {
-		s.dirty.addAll()
 		return err
 	}
 	back, news := s.state.readAll(began, gap)
@@ -208,7 +206,6 @@ func (s *Store) readNames(names []string) (failed error) {
 					s.notifier.Notify(name)
 					continue
 				}
-				s.dirty.add(name)
 				mu.Lock()
 				failed = err
 				mu.Unlock()
