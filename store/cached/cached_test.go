@@ -204,6 +204,9 @@ func TestWatchLost(t *testing.T) {
 		if change, err, _ := next(); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("watch yields %v, %v", change, err)
 		}
+		g.gets.Store(0)
+		wantEnabled(t, s, "X", true)
+		wantGets(t, g, "when the watch was lost", 1)
 		set(t, inner, "X", false)
 		time.Sleep(time.Minute)
 		wantEnabled(t, s, "X", true)

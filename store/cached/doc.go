@@ -15,9 +15,10 @@
 // # How fresh
 //
 // If the store below is a [store.Watcher], the cache follows its watch: a flag
-// that may have changed is read again when it is next asked for. While the watch
-// is down, and over a store that cannot watch, a flag is read again when its
-// [WithTTL] is over; a change made elsewhere is seen that late. What is written
+// that may have changed is read again when it is next asked for; when the watch is
+// lost, and when it stands again, that is every flag. While the watch is down, and
+// over a store that cannot watch, a flag is also read again when its [WithTTL] is
+// over; a change made elsewhere may be seen that late. What is written
 // through the cache is seen at once.
 //
 // A flag is read by one call at a time, however many ask for it. What that call

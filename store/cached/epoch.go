@@ -33,15 +33,22 @@ func (sh *shard) now() uint64 {
 	return sh.epoch
 }
 
-// keep holds what a read or a write gave that began in an epoch, unless that is
-// over.
+// keep holds what a read gave that began in an epoch. If that is over, what it
+// gave is no answer; but it takes the place of what is older still, for when
+// reading fails, so that nobody sees the flag go back.
 func (s *Store) keep(name string, f *store.Flag, epoch uint64) {
 	sh := s.shard(name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if sh.epoch == epoch {
-		s.entries.Add(name, s.newEntry(f, epoch))
+	e := s.newEntry(f, epoch)
+	if sh.epoch != epoch {
+		old, ok := s.entries.Peek(name)
+		if !ok || old.epoch >= epoch {
+			return
+		}
+		e.outdated.Store(true)
 	}
+	s.entries.Add(name, e)
 }
 
 // drop forgets a name, unless the epoch is over.

@@ -85,16 +85,12 @@ func (s *Store) followOnce(w store.Watcher) (last error) {
 	return last
 }
 
-// lost notes that changes may happen that are not told. What is held was current
-// up to now.
+// lost notes that changes may happen that are not told, and may have since the
+// connection broke. What is held is read again once, so that it is right as soon
+// as reads are, however long the watch takes to stand again.
 func (s *Store) lost(err error) {
 	if s.trusted.Load() {
-		now := int64(s.now())
-		for _, e := range s.entries.Values() {
-			if !e.outdated.Load() {
-				e.known.Store(now)
-			}
-		}
+		s.invalidateAll()
 		s.trusted.Store(false)
 	}
 	s.notifier.NotifyError(err)
