@@ -81,12 +81,6 @@ func awaitAnswer(t *testing.T, client redis.UniversalClient) {
 	eventually(t, "the client reaches its server", func(ctx context.Context) error { return client.Ping(ctx).Err() })
 }
 
-func TestRESP2(t *testing.T) {
-	server := redistest.Start(t)
-	client := server.Client(t, func(o *redis.Options) { o.Protocol, o.DB = 2, 3 })
-	storetest.Run(t, harness(func(testing.TB) redis.UniversalClient { return client }))
-}
-
 func TestCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	client := cluster.Client(t)

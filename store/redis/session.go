@@ -80,10 +80,8 @@ func (t *tracker) session(ctx context.Context, n *node, protocol int) error {
 		return err
 	}
 	switch message, err := receive(); {
-	case redis.HasErrorPrefix(err, "NOPERM"):
-		return &refusal{err, server.version}
 	case err != nil:
-		return err
+		return refused(err, server.version)
 	default:
 		_, pong := message.(*redis.Pong)
 		if _, subscribed := message.(*redis.Subscription); !pong && !subscribed {
@@ -209,7 +207,7 @@ func (t *tracker) arm(ctx context.Context, connection *redis.Conn, n *node, prot
 
 // refused makes a refusal of an error that the server answers for good.
 func refused(err error, version string) error {
-	if redis.HasErrorPrefix(err, "ERR") || redis.HasErrorPrefix(err, "NOPERM") {
+	if isRefusal(err) {
 		return &refusal{err, version}
 	}
 	return err
@@ -221,10 +219,16 @@ func isReply(err error) bool {
 	return ok
 }
 
+// isRefusal reports whether a server does not have a command, or not for us.
+// Answers that may be others later, such as LOADING, are none.
+func isRefusal(err error) bool {
+	return redis.HasErrorPrefix(err, "NOPERM") || isReply(err) && strings.HasPrefix(err.Error(), "ERR ")
+}
+
 // identify reads the answer to INFO. That a user may not ask is no error.
 func identify(info *redis.StringCmd) (identity, error) {
 	text, err := info.Result()
-	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") && !redis.HasErrorPrefix(err, "ERR") {
+	if err != nil && !isRefusal(err) {
 		return identity{}, err
 	}
 	var id identity
