@@ -141,7 +141,11 @@ func (s *scripted) hold() (parked <-chan struct{}, pass, release func()) {
 		s.stop = nil
 	}
 	return s.parked, pass, sync.OnceFunc(func() {
-		pass()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.stop == stop {
+			s.stop = nil
+		}
 		close(stop)
 	})
 }

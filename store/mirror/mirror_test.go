@@ -491,3 +491,39 @@ func TestReadsDoNotAllocate(t *testing.T) {
 		}
 	}
 }
+
+// TestNotCurrentTooEarly has the connection lost and back while a list is read,
+// and then a change that is not read yet: until all that is over, the flags may
+// be old.
+func TestNotCurrentTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, w, inner := started(t)
+		w.tell(store.Change{}, errDown)
+		time.Sleep(time.Minute)
+		parked, _, release := w.hold()
+		w.tell(store.Change{All: true}, nil)
+		<-parked
+		w.tell(store.Change{}, errDown) // what changes now is not told
+		set(t, inner, "X", false)
+		again, _, releaseAgain := w.hold()
+		w.tell(store.Change{All: true}, nil)
+		release()
+		<-again // the second list
+		if age, stale := s.Age("X"); age == 0 || !stale {
+			t.Errorf("age is %v, stale %t, after a list from before the gap", age, stale)
+		}
+		w.tell(store.Change{Names: []string{"X"}}, nil)
+		last, _, releaseLast := w.hold()
+		releaseAgain()
+		<-last // the flag that changed meanwhile
+		if age, stale := s.Age("X"); age == 0 || !stale {
+			t.Errorf("age is %v, stale %t, while a change is not read", age, stale)
+		}
+		releaseLast()
+		synctest.Wait()
+		if age, stale := s.Age("X"); age != 0 || stale {
+			t.Errorf("age is %v, stale %t, after all", age, stale)
+		}
+		wantEnabled(t, s, "X", false)
+	})
+}
