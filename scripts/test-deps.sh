@@ -8,6 +8,7 @@
 #   - the Thrift compiler, to check the generated code
 #   - a Python 3 with Apache Thrift's library: the tests let a Python client talk
 #     to our server
+#   - redis-server, which the tests start for themselves
 #
 # With all of it there it does nothing. It installs with apt-get or Homebrew.
 set -eu
@@ -32,6 +33,7 @@ add_missing() { missing="$missing $1"; }
 command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || add_missing cc
 command -v thrift >/dev/null || add_missing thrift
 has_python_thrift || add_missing python-thrift
+command -v redis-server >/dev/null || add_missing redis
 [ -n "$missing" ] || exit 0
 
 echo "test-deps: missing:$missing"
@@ -46,17 +48,21 @@ as_root() {
 }
 
 if command -v apt-get >/dev/null; then
-	packages=$(echo "$missing" | sed -e 's/python-thrift/python3-thrift/' -e 's/ thrift/ thrift-compiler/' -e 's/ cc/ gcc libc6-dev/')
+	packages=$(echo "$missing" | sed -e 's/python-thrift/python3-thrift/' -e 's/ thrift/ thrift-compiler/' -e 's/ cc/ gcc libc6-dev/' -e 's/ redis/ redis-server/')
 	as_root apt-get update -q
 	# shellcheck disable=SC2086 # several packages
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
+	# The package starts a server on port 6379, which the tests do not use.
+	case $missing in *" redis"*) as_root service redis-server stop || true ;; esac
 elif command -v brew >/dev/null; then
 	case $missing in *" cc"*) fail "install a C compiler: xcode-select --install" ;; esac
 	case $missing in *" thrift"*) brew install thrift ;; esac
+	case $missing in *" redis"*) brew install redis ;; esac
 	has_python_thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, and Apache Thrift's library for Python 3)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, and redis-server)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
 has_python_thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
+command -v redis-server >/dev/null || fail "redis-server is still missing"

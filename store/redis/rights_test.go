@@ -20,25 +20,25 @@ import (
 	"github.com/flipper-go/flipper/store/storetest"
 )
 
-// A log collects what is logged.
-type log struct {
+// A logbook collects what is logged.
+type logbook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *logbook) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
+func (l *logbook) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
-func (l *log) option() Option { return WithLogger(slog.New(slog.NewTextHandler(l, nil))) }
+func (l *logbook) option() Option { return WithLogger(slog.New(slog.NewTextHandler(l, nil))) }
 
 // commands are what the package's documentation says that a user needs.
 const (
@@ -102,7 +102,7 @@ func TestServers(t *testing.T) {
 
 // testLearning uses a store whose server announces changes, or is polled.
 func testLearning(t *testing.T, client, admin *redis.Client, polls bool) {
-	logged := &log{}
+	logged := &logbook{}
 	s := newStore(t, client, logged.option(), WithPollInterval(10*time.Millisecond))
 	f, again := follow(t, s), follow(t, s)
 	for i := range 3 {
