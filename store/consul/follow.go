@@ -199,7 +199,8 @@ func (s *Store) found(changed []string, at time.Time) {
 
 // WaitReady waits until the store has all flags in memory, or ctx ends: then the
 // error tells why. Nobody needs to call it: before, reads ask the server. It is
-// for programs that would rather not start than start without flags.
+// for programs that would rather not start than start without flags. It has no
+// time-out of its own.
 func (s *Store) WaitReady(ctx context.Context) error {
 	c, err := s.begin(ctx, "wait")
 	if err != nil {
