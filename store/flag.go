@@ -52,12 +52,24 @@ type Flag struct {
 	stored *stored // what was read, for what we neither know nor changed
 }
 
-// stored is the outer structure of a stored form that was read, with the fields'
-// exact texts.
+// stored is a stored form that was read, and what it was understood as, to notice
+// what is changed. The texts of its parts are parts of the one text.
 type stored struct {
-	enabled      bool // as understood, to notice changes
-	createdTime  time.Time
-	fields, meta []targeting.Field
+	text       targeting.JSON
+	name       string
+	named      bool // it has the flag's name, written as we do
+	enabled    bool
+	created    time.Time
+	clientData targeting.JSON
+	conditions []targeting.Condition
+	bucketer   targeting.Bucketer
+}
+
+// unchanged reports whether the flag is still what its stored form says.
+func (f *Flag) unchanged() bool {
+	s := f.stored
+	return s != nil && s.named && f.Name == s.name && f.Enabled == s.enabled && f.Created.Equal(s.created) &&
+		f.ClientData == s.clientData && f.Bucketer == s.bucketer && slices.Equal(f.Conditions, s.conditions)
 }
 
 // The stored form's fields. [Encode] writes those that are missing in this order,
@@ -114,7 +126,25 @@ func ParseClientData(text targeting.JSON) (targeting.Value, error) {
 // What was read and not changed is written as it was, including fields that this
 // module does not know. It refuses what could not be read back, with an error
 // that matches [ErrInvalid] and names the field.
+//
+// For a flag as it was read this costs a copy of the text.
 func Encode(f *Flag) ([]byte, error) {
+	f, err := Normalize(f)
+	if err != nil {
+		return nil, err
+	}
+	return []byte(f.stored.text), nil
+}
+
+// Normalize gives a flag as it would be if it were stored and read back, without
+// a revision, and refuses what [Encode] does. The result shares nothing with f
+// that can be modified.
+func Normalize(f *Flag) (*Flag, error) {
+	if f.unchanged() && len(f.stored.text) <= MaxFlagSize {
+		normalized := f.Clone()
+		normalized.Revision = ""
+		return normalized, nil
+	}
 	if err := ValidateName(f.Name); err != nil {
 		return nil, err
 	}
@@ -122,15 +152,16 @@ func Encode(f *Flag) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := targeting.AppendObject(nil, fields)
+	text := targeting.JSON(targeting.AppendObject(nil, fields))
 	if len(text) > MaxFlagSize {
 		return nil, fmt.Errorf("%w flag %q: its stored form has %d bytes, at most %d are allowed", ErrInvalid, f.Name, len(text), MaxFlagSize)
 	}
 	// Each part was valid by itself, but within the flag it is nested deeper.
-	if _, err := decode(f.Name, targeting.JSON(text)); err != nil {
+	normalized, err := decode(f.Name, text)
+	if err != nil {
 		return nil, fmt.Errorf("flag %q could not be read back: %w", f.Name, err)
 	}
-	return text, nil
+	return normalized, nil
 }
 
 // fields gives the members of the stored form.
@@ -138,11 +169,14 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	var fields, meta []targeting.Field
 	enabled, created := enabledJSON(f.Enabled), createdJSON(f.Created)
 	if f.stored != nil {
-		fields, meta = slices.Clone(f.stored.fields), slices.Clone(f.stored.meta)
+		var err error
+		if fields, meta, err = splitStored(f.stored.text); err != nil {
+			return nil, err
+		}
 		if f.Enabled == f.stored.enabled {
 			enabled = targeting.GetField(fields, fieldEnabled)
 		}
-		if f.Created.Equal(f.stored.createdTime) {
+		if f.Created.Equal(f.stored.created) {
 			created = targeting.GetField(meta, fieldCreated)
 		}
 	}
@@ -161,7 +195,7 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	if err := f.Bucketer.Err(); err != nil {
 		return nil, fmt.Errorf("bucketer: %w", err)
 	}
-	fields = targeting.SetField(fields, fieldName, targeting.JSON(targeting.AppendText(nil, f.Name)))
+	fields = targeting.SetField(fields, fieldName, nameJSON(f.Name))
 	fields = targeting.SetField(fields, fieldEnabled, enabled)
 	meta = targeting.SetField(meta, fieldClientData, clientData)
 	meta = targeting.SetField(meta, fieldCreated, created)
@@ -169,6 +203,27 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	meta = targeting.SetField(meta, fieldBucketer, f.Bucketer.JSON())
 	return targeting.SetField(fields, fieldMeta, targeting.JSON(targeting.AppendObject(nil, meta))), nil
 }
+
+// splitStored gives the members of a stored form and of its meta.
+func splitStored(text targeting.JSON) (fields, meta []targeting.Field, err error) {
+	if fields, err = targeting.SplitObject(text); err != nil {
+		return nil, nil, err
+	}
+	for _, required := range []string{fieldName, fieldEnabled, fieldMeta} {
+		if targeting.GetField(fields, required) == "" {
+			return nil, nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
+		}
+	}
+	if meta, err = targeting.SplitObject(targeting.GetField(fields, fieldMeta)); err != nil {
+		return nil, nil, fmt.Errorf("meta: %w", err)
+	}
+	if targeting.GetField(meta, fieldCreated) == "" {
+		return nil, nil, fmt.Errorf("%w: meta.created_date is missing", ErrInvalid)
+	}
+	return fields, meta, nil
+}
+
+func nameJSON(name string) targeting.JSON { return targeting.JSON(targeting.AppendText(nil, name)) }
 
 func enabledJSON(enabled bool) targeting.JSON {
 	if enabled {
@@ -208,31 +263,16 @@ func Decode(name string, text []byte) (*Flag, error) {
 }
 
 func decode(name string, text targeting.JSON) (*Flag, error) {
-	fields, err := targeting.SplitObject(text)
+	fields, meta, err := splitStored(text)
 	if err != nil {
 		return nil, err
-	}
-	for _, required := range []string{fieldName, fieldEnabled, fieldMeta} {
-		if targeting.GetField(fields, required) == "" {
-			return nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
-		}
-	}
-	meta, err := targeting.SplitObject(targeting.GetField(fields, fieldMeta))
-	if err != nil {
-		return nil, fmt.Errorf("meta: %w", err)
-	}
-	created := targeting.GetField(meta, fieldCreated)
-	if created == "" {
-		return nil, fmt.Errorf("%w: meta.created_date is missing", ErrInvalid)
 	}
 	f := &Flag{
 		Name:       name,
 		Enabled:    targeting.GetField(fields, fieldEnabled) != "false",
-		Created:    parseCreated(created),
+		Created:    parseCreated(targeting.GetField(meta, fieldCreated)),
 		ClientData: targeting.GetField(meta, fieldClientData),
-		stored:     &stored{fields: fields, meta: meta},
 	}
-	f.stored.enabled, f.stored.createdTime = f.Enabled, f.Created
 	if isFalseValue(f.ClientData) {
 		f.ClientData = ""
 	}
@@ -245,6 +285,12 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 		if f.Bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
 			return nil, err
 		}
+	}
+	f.stored = &stored{
+		text: text, name: name, enabled: f.Enabled, created: f.Created, clientData: f.ClientData,
+		// A clone has conditions of its own, so these stay as they are.
+		conditions: f.Conditions, bucketer: f.Bucketer,
+		named: targeting.GetField(fields, fieldName) == nameJSON(name),
 	}
 	return f, nil
 }
@@ -289,9 +335,11 @@ func (f *Flag) Meta() targeting.JSON {
 		clientData = v
 	}
 	created := createdJSON(f.Created)
-	if f.stored != nil && f.Created.Equal(f.stored.createdTime) {
-		v, _ := targeting.ParseJSON(targeting.GetField(f.stored.meta, fieldCreated))
-		created = targeting.JSON(v.String())
+	if f.stored != nil && f.Created.Equal(f.stored.created) {
+		if _, meta, err := splitStored(f.stored.text); err == nil {
+			v, _ := targeting.ParseJSON(targeting.GetField(meta, fieldCreated))
+			created = targeting.JSON(v.String())
+		}
 	}
 	canonical := func(c targeting.Condition) targeting.JSON { return targeting.JSON(c.AppendCanonical(nil)) }
 	return targeting.JSON(targeting.AppendObject(nil, []targeting.Field{

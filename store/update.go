@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// The pauses between attempts of [Update]: the first lost race is tried again at
-// once, later ones after a random pause, so that writers spread out.
+// What the longest pause between attempts of [Update] is at least and at most.
 const (
 	updatePauseMin = 200 * time.Microsecond
-	updatePauseMax = 20 * time.Millisecond
+	updatePauseMax = 500 * time.Millisecond
 )
 
 // Update changes a flag, whatever else changes it meanwhile. It reads the flag,
@@ -29,8 +28,8 @@ const (
 // Two concurrent updates never undo each other. A writer that does not compare,
 // such as Carta's Python client, can still overwrite both.
 func Update(ctx context.Context, s Store, name string, change func(*Flag) error) (*Flag, error) {
-	pause := updatePauseMin
 	for attempt := 0; ; attempt++ {
+		began := time.Now()
 		f, err := s.Get(ctx, name)
 		if err != nil {
 			return nil, err
@@ -44,14 +43,19 @@ func Update(ctx context.Context, s Store, name string, change func(*Flag) error)
 		if !errors.Is(err, ErrConflict) {
 			return stored, err
 		}
-		if attempt == 0 {
-			continue
-		}
-		if err := sleep(ctx, rand.N(pause)); err != nil {
+		if err := sleep(ctx, updatePause(attempt, time.Since(began))); err != nil {
 			return nil, err
 		}
-		pause = min(2*pause, updatePauseMax)
 	}
+}
+
+// updatePause gives a random pause after a lost race, so that writers spread out.
+// It grows with how long an attempt takes, on this store, and with how many were
+// lost: writers that pause for less than an attempt takes run into each other
+// again.
+func updatePause(attempt int, took time.Duration) time.Duration {
+	longest := took << min(attempt+1, 5)
+	return rand.N(min(max(longest, updatePauseMin), updatePauseMax))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -172,11 +172,11 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	text, err := store.Encode(f)
+	stored, err := store.Normalize(f)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := store.Decode(f.Name, text)
+	text, err := store.Encode(stored)
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	stored, err := normalise(f)
+	stored, err := store.Normalize(f)
 	if err != nil {
 		return nil, err
 	}
@@ -98,15 +98,6 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	s.flags.Set(stored)
 	s.notifier.Notify(f.Name)
 	return stored, nil
-}
-
-// normalise gives the flag that reading f's stored form would give.
-func normalise(f *store.Flag) (*store.Flag, error) {
-	text, err := store.Encode(f)
-	if err != nil {
-		return nil, err
-	}
-	return store.Decode(f.Name, text)
 }
 
 // Delete is what [store.Store] asks for.
