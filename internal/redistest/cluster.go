@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	masters = 3
-	slots   = 16384
+	masters  = 3
+	allSlots = 16384
 )
 
 // A Cluster is a Redis Cluster on the loopback interface. Its first three servers
@@ -57,7 +58,7 @@ func startCluster(t testing.TB, replicas int) *Cluster {
 			s.do("cluster", "meet", host, port, buses[0])
 		}
 		if i < masters {
-			s.do("cluster", "addslotsrange", i*slots/masters, (i+1)*slots/masters-1)
+			s.do("cluster", "addslotsrange", i*allSlots/masters, (i+1)*allSlots/masters-1)
 		}
 	}
 	c.awaitNodes(t)
@@ -200,16 +201,17 @@ func (c *Cluster) MoveSlot(t testing.TB, slot int, from, to *Server) {
 func (s *Server) knowsMaster(ctx context.Context, slot int, master *Server) error {
 	client := redis.NewClient(s.options())
 	defer client.Close()
-	ranges, err := client.ClusterSlots(ctx).Result()
+	shards, err := client.ClusterShards(ctx).Result()
 	if err != nil {
 		return err
 	}
-	for _, r := range ranges {
-		if r.Start <= slot && slot <= r.End && r.Nodes[0].Addr == master.address {
+	for _, shard := range shards {
+		has := slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= int64(slot) && int64(slot) <= r.End })
+		if has && slices.ContainsFunc(shard.Nodes, func(n redis.Node) bool { return n.Role == "master" && fmt.Sprint(n.Port) == port(master.address) }) {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %v", s.address, ranges)
+	return fmt.Errorf("%s: %v", s.address, shards)
 }
 
 // Slot gives the slot of a key.

@@ -85,7 +85,7 @@ func newServer(t testing.TB, args []string) *Server {
 	}
 	// The path of a unix socket is limited to some 100 bytes, which
 	// testing.T.TempDir exceeds.
-	dir, err := os.MkdirTemp("/tmp", "redis")
+	dir, err := os.MkdirTemp("/tmp", "redis") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

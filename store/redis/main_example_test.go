@@ -5,6 +5,7 @@ package redis
 
 import (
 	"log"
+	"slices"
 	"sync"
 	"testing"
 
@@ -42,8 +43,8 @@ type withExamples struct{ *testing.M }
 
 func (m withExamples) Run() int {
 	code := m.M.Run()
-	for i := len(examples.cleanups) - 1; i >= 0; i-- {
-		examples.cleanups[i]()
+	for _, cleanup := range slices.Backward(examples.cleanups) {
+		cleanup()
 	}
 	return code
 }

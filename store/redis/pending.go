@@ -73,7 +73,7 @@ func (p *pending) fail(err error) {
 }
 
 // take gives the next thing to tell, if there is one.
-func (p *pending) take() (change store.Change, err error, ok bool) { //nolint:revive,staticcheck // the order of what Watch yields
+func (p *pending) take() (change store.Change, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -86,7 +86,7 @@ func (p *pending) take() (change store.Change, err error, ok bool) { //nolint:re
 		change.Names = slices.Sorted(maps.Keys(p.names))
 		clear(p.names)
 	default:
-		return change, nil, false
+		return change, false, nil
 	}
-	return change, err, true
+	return change, true, err
 }

@@ -42,7 +42,7 @@ func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 			case <-p.wake:
 			}
 			for ctx.Err() == nil && s.ctx.Err() == nil {
-				change, err, ok := p.take()
+				change, ok, err := p.take()
 				if !ok {
 					break
 				}
