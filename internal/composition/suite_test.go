@@ -6,6 +6,7 @@ package composition_test
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/storetest"
@@ -27,8 +28,9 @@ func TestStore(t *testing.T) {
 				return found.(*service)
 			}
 			storetest.Run(t, storetest.Harness{
-				New:    func(t *testing.T) store.Store { return open(t, serve(t)) },
-				Second: func(t *testing.T, s store.Store) store.Store { return open(t, of(s)) },
+				Patience: time.Minute, // writers race through copies that lag
+				New:      func(t *testing.T) store.Store { return open(t, serve(t)) },
+				Second:   func(t *testing.T, s store.Store) store.Store { return open(t, of(s)) },
 				Break: func(_ *testing.T, s store.Store) (heal func()) {
 					of(s).stop()
 					return of(s).start

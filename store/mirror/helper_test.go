@@ -85,7 +85,8 @@ func TestStore(t *testing.T) {
 				return s
 			}
 			storetest.Run(t, storetest.Harness{
-				New: func(t *testing.T) store.Store { return open(t, newInner(t)) },
+				Patience: time.Minute, // writers race through copies that lag
+				New:      func(t *testing.T) store.Store { return open(t, newInner(t)) },
 				Second: func(t *testing.T, s store.Store) store.Store {
 					below, _ := inner.Load(s)
 					return open(t, below.(store.Watcher))
