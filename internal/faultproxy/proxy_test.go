@@ -150,7 +150,7 @@ func TestPass(t *testing.T) {
 }
 
 func TestUnix(t *testing.T) {
-	dir, err := os.MkdirTemp("", "proxy") // t.TempDir may be too long for a socket
+	dir, err := os.MkdirTemp("", "proxy") //nolint:usetesting // t.TempDir may be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,10 +84,10 @@ func TestSmallStore(t *testing.T) {
 }
 
 // A gate is a store that counts reads, and stops or fails them when a test says
-// so. It can watch only as a watchedGate.
+// so.
 type gate struct {
 	store.Store
-	gets, lists, running, most atomic.Int64
+	gets, running atomic.Int64
 
 	mu      sync.Mutex
 	err     error
@@ -121,10 +121,8 @@ func (g *gate) hold() (arrived <-chan struct{}, release func()) {
 
 func (g *gate) Get(ctx context.Context, name string) (*store.Flag, error) {
 	g.gets.Add(1)
-	running := g.running.Add(1)
+	g.running.Add(1)
 	defer g.running.Add(-1)
-	for most := g.most.Load(); running > most && !g.most.CompareAndSwap(most, running); most = g.most.Load() {
-	}
 	g.mu.Lock()
 	err, stop, arrived := g.err, g.stop, g.arrived
 	g.mu.Unlock()

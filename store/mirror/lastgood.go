@@ -57,7 +57,10 @@ func (s *Store) keepLastGood() {
 		}
 		saved = now
 	}
-	for range s.notifier.Watch(s.ctx) {
+	for _, err := range s.notifier.Watch(s.ctx) {
+		if err != nil {
+			continue // nothing changed, as far as anyone knows
+		}
 		sleep(s.ctx, saveDelay, nil)
 		save()
 	}

@@ -184,7 +184,7 @@ func (s *Store) readList() error {
 	ticket := s.copy.ticket()
 	listed, err := collect(s.inner.List(ctx), func() { timer.Reset(s.readTimeout) })
 	if err != nil {
-		if context.Cause(ctx) == late {
+		if errors.Is(context.Cause(ctx), late) {
 			return late
 		}
 		return err
