@@ -20,9 +20,10 @@
 // One blocking query tells of changes, whoever makes them, whatever the number of
 // flags. Its answer is a few hundred bytes. Then all flags are fetched, which
 // Consul does not offer in parts; so after a fetch, the next one waits for
-// [WithMinInterval] or five times as long as the fetch took, whichever is longer.
-// This is for a few thousand flags, not for a hundred thousand: 10,000 small ones
-// are five megabytes for each change, to each process.
+// [WithMinInterval] or five times as long as the fetch took, whichever is longer,
+// but not for more than half a second on account of the latter. This is for a few
+// thousand flags, not for a hundred thousand: 10,000 small ones are five megabytes
+// for each change, to each process.
 //
 // Where no flag is stored yet, or another base key begins with this one
 // ("features" and "features-old"), other keys' changes wake the store too. It
@@ -45,10 +46,11 @@
 // While the server cannot be reached or the cluster has no leader, reads answer
 // what the server said last, at once; [Store.Age] tells how old that is, and
 // [Store.Watch] and the log tell that it is so. The server is asked again after
-// half a second at most, with jitter, and everything is read anew. An agent that hangs is
-// noticed after [WithWait] and a little more than two seconds; until then the
-// flags pass for current. When a leader hangs, and the agents do not notice, it
-// may take as much longer as the election of another one.
+// half a second at most, with jitter, and everything is read anew.
+//
+// An agent that hangs is noticed after [WithWait] and a little more than two
+// seconds; until then the flags pass for current. When a leader hangs, and the
+// agents do not notice, it may take as much longer as the election of another one.
 //
 // A Consul that has lost its data has no flags: the store follows it in that too.
 //

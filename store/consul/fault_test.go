@@ -324,6 +324,10 @@ func TestServer(t *testing.T) {
 	base := newBaseKey()
 	s := open(t, agent.Client(t), base, consulstore.WithWait(200*time.Millisecond), consulstore.WithTimeout(time.Second))
 	waitReady(t, s)
+	// It asks for changes once a minute: only by failing does it learn that it
+	// must not wait for an index of before.
+	patient := open(t, agent.Client(t), base, consulstore.WithWait(time.Minute))
+	waitReady(t, patient)
 	w := newWatchdog(t, s, client, base)
 	stays := func() {
 		t.Helper()
@@ -356,6 +360,7 @@ func TestServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		eventually(t, "it is there", func() error { return wantEnabled(patient, "MINE", true) })
 		agent.Kill()
 		stays()
 		agent.Wipe()
@@ -367,6 +372,7 @@ func TestServer(t *testing.T) {
 		})
 		agent.RestartAtOnce()
 		eventually(t, "the flag that was lost is gone", func() error { return errors.Join(wantNotFound(s, "MINE"), wantNotFound(s, watchdogFlag)) })
+		eventually(t, "it is gone for who waits long, too", func() error { return wantNotFound(patient, "MINE") })
 		for round := range 50 {
 			again, err := s.Put(t.Context(), &store.Flag{Name: fmt.Sprint("MINE", round)})
 			if err != nil {
@@ -386,7 +392,7 @@ func TestServer(t *testing.T) {
 	})
 }
 
-// TestLeader kills the leader of a cluster.
+// TestLeader kills the leader of a cluster, and then has one hang.
 func TestLeader(t *testing.T) {
 	t.Parallel()
 	cluster := consultest.StartCluster(t)
@@ -418,4 +424,29 @@ func TestLeader(t *testing.T) {
 	t.Logf("lost after %v; a new leader after %v; right again %v later", lost, up, w.converge(false))
 	leader.Restart()
 	t.Logf("a change takes %v", w.throw(leader.Client(t), base, true))
+
+	// Nobody is told that a leader hangs: connections to it stay. The cluster
+	// elects another one all the same.
+	leader = cluster.Leader()
+	if leader == followers[0] {
+		return // the store's own server, which TestServer has hang
+	}
+	w.expect(enabledIs(true, false))
+	leader.Stop()
+	begin = time.Now()
+	for _, a := range cluster.Followers(leader) {
+		if a != followers[0] {
+			client = a.Client(t)
+		}
+	}
+	eventually(t, "the cluster can be written to", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := client.KV().Put(&api.KVPair{Key: base + "/" + watchdogFlag, Value: item(watchdogFlag, false)}, new(api.WriteOptions).WithContext(ctx))
+		return err
+	})
+	up = time.Since(begin)
+	t.Logf("hangs: a new leader after %v; right again %v later", up, w.converge(false))
+	leader.Continue()
+	t.Logf("a change takes %v", w.throw(client, base, true))
 }

@@ -16,8 +16,10 @@ const (
 	pauseMax = 500 * time.Millisecond
 
 	// fetchShare is how many times longer than a fetch of all flags takes is
-	// waited before the next one.
-	fetchShare = 5
+	// waited before the next one. The pause has a limit: a fetch may have taken
+	// long because the server was hanging.
+	fetchShare    = 5
+	fetchPauseMax = 500 * time.Millisecond
 
 	// idlePauseMax is the longest pause after fetches that brought nothing: a
 	// prefix without flags, and one with busy neighbours, wake us for changes of
@@ -104,7 +106,7 @@ func (f *follower) fetch(index uint64) error {
 	f.known = f.s.states(pairs, f.known)
 	news, unsettled := f.s.merge(f.known, began, begin)
 	f.index, f.unsettled = max(index, fetched), unsettled
-	pause := max(f.s.interval, fetchShare*took)
+	pause := max(f.s.interval, min(fetchShare*took, fetchPauseMax))
 	if news || unsettled || begin.Sub(f.notBefore) > idlePauseMax {
 		f.idlePause = 0
 	} else {

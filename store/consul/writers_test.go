@@ -28,21 +28,50 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// TestOwnWrites has two stores and a writer by hand change flags, through slow
-// connections, so that what one writes is often on its way while all flags are
-// fetched. Each store reads what it has just written, never goes back, and both
-// end with what the server has.
+// A slowTransport holds back answers that have all flags, so that other answers
+// overtake them.
+type slowTransport struct {
+	*http.Transport
+	delay func() time.Duration
+}
+
+func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := s.Transport.RoundTrip(r)
+	if r.URL.Query().Has("recurse") {
+		time.Sleep(s.delay())
+	}
+	return response, err
+}
+
+func slowClient(t *testing.T, agent *consultest.Agent, delay func() time.Duration) *api.Client {
+	t.Helper()
+	transport := slowTransport{new(http.Transport), delay}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := api.NewClient(&api.Config{Address: agent.Address, HttpClient: &http.Client{Transport: transport}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// TestOwnWrites has two stores and a writer by hand change flags, while answers
+// that have all flags come late, so that those to writes overtake them. Each
+// store reads what it has just written, and both end with what the server has.
 func TestOwnWrites(t *testing.T) {
 	t.Parallel()
 	agent := consultest.Options{Memory: true}.Start(t)
-	first := behindProxy(t, agent, consulstore.WithMinInterval(time.Millisecond))
-	first.proxy.Slow(2 * time.Millisecond)
-	second := open(t, agent.Client(t), first.base, consulstore.WithMinInterval(time.Millisecond))
-	waitReady(t, second)
+	client, base := agent.Client(t), newBaseKey()
+	var stores []*consulstore.Store
+	for range 2 {
+		slow := slowClient(t, agent, func() time.Duration { return rand.N(5 * time.Millisecond) })
+		s := open(t, slow, base, consulstore.WithMinInterval(time.Millisecond))
+		waitReady(t, s)
+		stores = append(stores, s)
+	}
 
 	const each = 300
 	var workers sync.WaitGroup
-	for number, s := range []*consulstore.Store{first.Store, second} {
+	for number, s := range stores {
 		for own := range 4 {
 			// Of its own: nobody else writes it.
 			name := fmt.Sprintf("OWN%d/%d", number, own)
@@ -55,8 +84,7 @@ func TestOwnWrites(t *testing.T) {
 				}
 			})
 		}
-		// Of all: the index of what is read never goes back, but when the flag
-		// was deleted.
+		// Of all.
 		workers.Go(func() {
 			for i := range each {
 				name := fmt.Sprint("SHARED", rand.IntN(4))
@@ -79,13 +107,12 @@ func TestOwnWrites(t *testing.T) {
 	}
 	workers.Go(func() {
 		for i := range each {
-			rawPut(t, first.client, fmt.Sprintf("%s/SHARED%d", first.base, rand.IntN(4)), item("SHARED", i%2 == 0))
+			rawPut(t, client, fmt.Sprintf("%s/SHARED%d", base, rand.IntN(4)), item("SHARED", i%2 == 0))
 		}
 	})
 	workers.Wait()
-	first.proxy.Heal()
-	for _, s := range []*consulstore.Store{first.Store, second} {
-		eventually(t, "the store has what the server has", func() error { return wantServerState(s, first.client, first.base) })
+	for _, s := range stores {
+		eventually(t, "the store has what the server has", func() error { return wantServerState(s, client, base) })
 	}
 }
 
@@ -248,6 +275,27 @@ func wantServerStateBut(s store.Store, client *api.Client, base, but string) err
 		return nil
 	}
 	return err
+}
+
+// TestSlowFetch has one fetch take long, as one does that meets a server that
+// hangs for a while. The change after it does not wait as if all fetches did.
+func TestSlowFetch(t *testing.T) {
+	t.Parallel()
+	const slow = 2 * time.Second
+	agent := consultest.Options{Memory: true}.Start(t)
+	client, base := agent.Client(t), newBaseKey()
+	var delay atomic.Int64
+	s := open(t, slowClient(t, agent, func() time.Duration { return time.Duration(delay.Swap(0)) }), base)
+	waitReady(t, s)
+	delay.Store(int64(slow))
+	rawPut(t, client, base+"/A", item("A", false))
+	eventually(t, "a change is read", func() error { return wantEnabled(s, "A", false) })
+	begin := time.Now()
+	rawPut(t, client, base+"/A", item("A", true))
+	eventually(t, "the next change is read", func() error { return wantEnabled(s, "A", true) })
+	if took := time.Since(begin); took > 2*slow {
+		t.Errorf("the change after a slow fetch took %v", took)
+	}
 }
 
 // TestIdle holds the store to asking seldom while nothing of its own happens,
