@@ -5,6 +5,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -87,5 +88,23 @@ func awaitAnswer(t *testing.T, client redis.UniversalClient) {
 func TestCluster(t *testing.T) {
 	cluster := redistest.StartCluster(t)
 	client := cluster.Client(t)
-	storetest.Run(t, harness(func(testing.TB) redis.UniversalClient { return client }))
+	h := harness(func(testing.TB) redis.UniversalClient { return client })
+	h.Break = func(t *testing.T, _ store.Store) (heal func()) {
+		for _, server := range cluster.Servers {
+			server.Kill()
+		}
+		return func() {
+			for _, server := range cluster.Servers {
+				server.Restart()
+			}
+			eventually(t, "the client reaches every master", func(ctx context.Context) error {
+				var errs []error
+				for i := range 20 {
+					errs = append(errs, client.Set(ctx, fmt.Sprint("any", i), "", 0).Err())
+				}
+				return errors.Join(errs...)
+			})
+		}
+	}
+	storetest.Run(t, h)
 }
