@@ -65,7 +65,7 @@ func (s *Store) failed(ctx context.Context, what string, err error) error {
 	if s.cluster != nil {
 		// A node that is gone may have been replaced. By itself, the client
 		// looks every ten seconds.
-		s.cluster.ReloadState(context.WithoutCancel(ctx))
+		s.cluster.ReloadState(ctx)
 	}
 	return fmt.Errorf("flags in Redis: %s: %w: %w", what, store.ErrUnavailable, err)
 }

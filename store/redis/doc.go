@@ -59,8 +59,8 @@
 // notices within two seconds a server that hangs.
 //
 // An ACL user needs, besides the commands on the keys (get, mget, scan, set, del,
-// evalsha, eval, type; watch, multi and exec in place of scripts), client|tracking
-// and info; with RESP2 also client|id, subscribe and the channel
+// evalsha, eval; watch, multi and exec in place of scripts), client|tracking, info
+// and ping; with RESP2 also client|id, subscribe and the channel
 // __redis__:invalidate; on a cluster cluster|slots and, for complete listings
 // while slots move, cluster|nodes.
 //

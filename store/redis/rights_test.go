@@ -67,18 +67,35 @@ func TestRights(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
 			admin := server.Client(t)
-			args := []any{"acl", "setuser", "flags", "on", ">secret", "resetchannels", "-@all"}
-			for right := range strings.FieldsSeq(c.rights) {
-				args = append(args, right)
-			}
-			if err := admin.Do(t.Context(), args...).Err(); err != nil {
-				t.Fatal(err)
-			}
+			addUser(t, admin, c.rights)
 			client := server.Client(t, func(o *redis.Options) {
 				o.Username, o.Password, o.Protocol = "flags", "secret", c.protocol
 			})
 			testLearning(t, client, admin, c.polls)
 		})
+	}
+}
+
+// TestClusterRights has a user of a cluster with just the rights documented.
+func TestClusterRights(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t)
+	for _, server := range cluster.Servers {
+		addUser(t, server.Client(t), commands+" +cluster|slots +cluster|nodes")
+	}
+	client := cluster.Client(t, func(o *redis.ClusterOptions) { o.Username, o.Password = "flags", "secret" })
+	testLearning(t, client, cluster.Client(t), false)
+}
+
+// addUser adds the user "flags", whose password is "secret".
+func addUser(t *testing.T, admin *redis.Client, rights string) {
+	t.Helper()
+	args := []any{"acl", "setuser", "flags", "on", ">secret", "resetchannels", "-@all"}
+	for right := range strings.FieldsSeq(rights) {
+		args = append(args, right)
+	}
+	if err := admin.Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -101,7 +118,7 @@ func TestServers(t *testing.T) {
 }
 
 // testLearning uses a store whose server announces changes, or is polled.
-func testLearning(t *testing.T, client, admin *redis.Client, polls bool) {
+func testLearning(t *testing.T, client, admin redis.UniversalClient, polls bool) {
 	logged := &logbook{}
 	s := newStore(t, client, logged.option(), WithPollInterval(10*time.Millisecond))
 	f, again := follow(t, s), follow(t, s)
@@ -112,8 +129,10 @@ func testLearning(t *testing.T, client, admin *redis.Client, polls bool) {
 		setItems(t, admin, s, 20, i)
 		f.converge(t, admin)
 		again.converge(t, admin)
-		if err := admin.Del(t.Context(), s.key("FLAG1"), s.key("OURS")).Err(); err != nil {
-			t.Fatal(err)
+		for _, name := range []string{"FLAG1", "OURS"} {
+			if err := admin.Del(t.Context(), s.key(name)).Err(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		f.converge(t, admin)
 	}
