@@ -75,6 +75,9 @@ func (s *Service) ListStored(ctx context.Context, first string) (*featureflagsto
 	err := s.do(ctx, "ListStored", "", func(ctx context.Context) error {
 		size := 0
 		for f, err := range s.store.List(ctx) {
+			if err == nil && f.Name < first {
+				continue
+			}
 			flag, err := listedFlag(f, err)
 			if err != nil {
 				return err

@@ -223,10 +223,11 @@ func (s *Store) aboutName(method, name string, err error) error {
 	return err
 }
 
-// The pauses before a service that failed is asked again.
+// The pauses before a service that failed is asked again. They stay short: a
+// switch that was thrown meanwhile is to be seen soon after the service is back.
 const (
 	pauseMin = 50 * time.Millisecond
-	pauseMax = 5 * time.Second
+	pauseMax = time.Second
 )
 
 // pause waits, longer with each attempt and never quite alike, so that many
