@@ -40,6 +40,7 @@ type bed struct {
 const hangs = silence + 500*time.Millisecond // long enough to be noticed
 
 var faults = []fault{
+	{name: "Nothing", begin: func(*bed) {}, lasts: hangs, unheard: true},
 	{name: "KilledAndRestarted", begin: func(b *bed) { b.server.Kill() }, lasts: time.Second, heal: func(b *bed) { b.server.Restart() }},
 	{name: "KilledAndRestartedEmpty", begin: func(b *bed) { b.server.Kill() }, lasts: 200 * time.Millisecond, heal: func(b *bed) { b.server.RestartEmpty() }, loses: true},
 	{name: "Hanging", begin: func(b *bed) { b.server.Stop() }, lasts: hangs, heal: func(b *bed) { b.server.Continue() }},
@@ -119,6 +120,8 @@ func (f fault) run(t *testing.T) {
 	t.Logf("right again %v after the fault's end; longest call %v; %d failures told", time.Since(healed).Round(time.Millisecond), follower.longestCall().Round(time.Millisecond), len(follower.errors()))
 	if n := len(follower.errors()); n == 0 && !f.unheard {
 		t.Error("watch told of no failure")
+	} else if n > 0 && f.name == "Nothing" {
+		t.Errorf("watch failed without a reason: %v", follower.errors())
 	}
 
 	// And all is as before.
