@@ -21,10 +21,13 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/hashicorp/consul/api"
 	"go.uber.org/goleak"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/internal/consultest"
 	"github.com/flipper-go/flipper/internal/pythontest"
+	"github.com/flipper-go/flipper/internal/redistest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/thriftrpc"
 	"github.com/flipper-go/flipper/targeting"
@@ -414,5 +417,63 @@ func TestReadiness(t *testing.T) {
 	}
 	if got := get(t, "http://"+never.http+"/livez"); got != "200 ok\n" {
 		t.Errorf("live: %q", got)
+	}
+}
+
+// The service runs over the stores that teams share: what it stores lies there as
+// Python's client would have put it, and it tells of changes that others make.
+func TestSharedStores(t *testing.T) {
+	redisServer, consulAgent := redistest.StartTCP(t), consultest.Start(t)
+	redisClient, keys := redisServer.Client(t), consulAgent.Client(t).KV()
+	type backend struct {
+		url string
+		get func(key string) string
+		set func(key, item string)
+	}
+	for name, b := range map[string]backend{
+		"Redis": {
+			"redis://" + redisServer.Addr(),
+			func(key string) string { return redisClient.Get(t.Context(), key).Val() },
+			func(key, item string) { must(t, redisClient.Set(t.Context(), key, item, 0).Err()) },
+		},
+		"Consul": {
+			"consul://" + consulAgent.Address,
+			func(key string) string {
+				pair, _, err := keys.Get(key, nil)
+				must(t, err)
+				return string(pair.Value)
+			},
+			func(key, item string) {
+				_, err := keys.Put(&api.KVPair{Key: key, Value: []byte(item)}, nil)
+				must(t, err)
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := serve(t, t.TempDir(), "--store", b.url+"?base_key=team")
+			if p.data != b.url {
+				t.Errorf("data in %q, want %q", p.data, b.url)
+			}
+			features := client(t, p.thrift)
+			_, err := features.Create(t.Context(), "X", flipper.WithEnabled(true))
+			must(t, err)
+			item := b.get("team/X")
+			if !strings.HasPrefix(item, `{"feature_name": "X", "is_enabled": true, "meta": {"client_data": {}, "created_date": 1`) {
+				t.Errorf("stored: %s", item)
+			}
+			changed := false
+			for change, err := range features.Store().(store.Watcher).Watch(t.Context()) {
+				must(t, err)
+				if !changed {
+					changed = true // the watch stands
+					b.set("team/X", strings.Replace(item, "true", "false", 1))
+				}
+				if got := features.Evaluate(t.Context(), "X"); got.Reason == flipper.ReasonDisabled {
+					break
+				} else if got.Err != nil {
+					t.Fatal(change, got)
+				}
+			}
+		})
 	}
 }
