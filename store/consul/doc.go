@@ -20,7 +20,7 @@
 // One blocking query tells of changes, whoever makes them, whatever the number of
 // flags. Its answer is a few hundred bytes. Then all flags are fetched, which
 // Consul does not offer in parts; so after a fetch, the next one waits for
-// [WithMinInterval] or five times as long as the fetch took, whichever is longer,
+// [WithMinInterval] or three times as long as the fetch took, whichever is longer,
 // but not for more than half a second on account of the latter. This is for a few
 // thousand flags, not for a hundred thousand: 10,000 small ones are five megabytes
 // for each change, to each process.

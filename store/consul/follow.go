@@ -16,9 +16,10 @@ const (
 	pauseMax = 500 * time.Millisecond
 
 	// fetchShare is how many times longer than a fetch of all flags takes is
-	// waited before the next one. The pause has a limit: a fetch may have taken
-	// long because the server was hanging.
-	fetchShare    = 5
+	// waited before the next one. What counts is the shorter of the last two, and
+	// the pause has a limit: they may have taken long because the server was
+	// hanging, or the machine busy.
+	fetchShare    = 3
 	fetchPauseMax = 500 * time.Millisecond
 
 	// idlePauseMax is the longest pause after fetches that brought nothing: a
@@ -35,6 +36,7 @@ type follower struct {
 	known     map[string]*state // what the last fetch gave
 	unsettled bool              // the last fetch was overtaken by our own calls
 	notBefore time.Time         // when to fetch again, at the earliest
+	took      time.Duration     // by the last fetch
 	idlePause time.Duration     // grows with fetches that bring nothing
 }
 
@@ -106,7 +108,8 @@ func (f *follower) fetch(index uint64) error {
 	f.known = f.s.states(pairs, f.known)
 	news, unsettled := f.s.merge(f.known, began, begin)
 	f.index, f.unsettled = max(index, fetched), unsettled
-	pause := max(f.s.interval, min(fetchShare*took, fetchPauseMax))
+	pause := max(f.s.interval, min(fetchShare*min(took, f.took), fetchPauseMax))
+	f.took = took
 	if news || unsettled || begin.Sub(f.notBefore) > idlePauseMax {
 		f.idlePause = 0
 	} else {

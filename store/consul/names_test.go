@@ -37,7 +37,7 @@ func TestNames(t *testing.T) {
 		"\x00", "a\x01", "a\tb", "a\n", "\x7f", "\u0085", "\u00a0", "\u00ad", "\u200b", "\u2028", "\u202e", "\u3000", "\ufeff", "\ufffd", "\ue000", "\U0010FFFF", "e\u0301",
 		strings.Repeat("n", store.MaxNameSize), strings.Repeat("é", store.MaxNameSize/2), strings.Repeat("n/", 500),
 	}
-	for r := rune(0); r < 0x180; r++ {
+	for r := range rune(0x180) {
 		names = append(names, "r"+string(r)+"r")
 	}
 	base := newBaseKey()

@@ -56,7 +56,7 @@ func WithWait(d time.Duration) Option {
 
 // WithMinInterval sets the shortest time from one fetch of all flags to the next,
 // when changes come in quick succession; the first is fetched at once. Where
-// fetching takes long, five times that counts instead, up to half a second. The
+// fetching takes long, three times that counts instead, up to half a second. The
 // default is 20 milliseconds.
 func WithMinInterval(d time.Duration) Option {
 	return func(o *options) { o.interval = positive(d, defaultInterval) }

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
@@ -533,12 +535,15 @@ func TestNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := make(chan string, 100)
+	var mu sync.Mutex
+	var seen []string
 	transport := new(http.Transport)
 	t.Cleanup(transport.CloseIdleConnections)
-	proxy := &httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
+	proxy := &httputil.ReverseProxy{Transport: transport, ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		query := r.In.URL.Query()
-		seen <- r.In.Method + " ns=" + query.Get("ns") + " partition=" + query.Get("partition")
+		mu.Lock()
+		seen = append(seen, r.In.Method+" ns="+query.Get("ns")+" partition="+query.Get("partition"))
+		mu.Unlock()
 		for _, name := range []string{"ns", "partition"} {
 			query.Del(name) // or the server refuses
 		}
@@ -552,9 +557,10 @@ func TestNamespace(t *testing.T) {
 		t.Error(err)
 	}
 	_ = s.Close()
-	close(seen)
+	mu.Lock()
+	defer mu.Unlock()
 	methods := map[string]int{}
-	for request := range seen {
+	for _, request := range seen {
 		method, rest, _ := strings.Cut(request, " ")
 		methods[method]++
 		if rest != "ns=team partition=part" {
