@@ -23,7 +23,9 @@
 // [WithMinInterval] or three times as long as the fetch took, whichever is longer,
 // but not for more than half a second on account of the latter. This is for a few
 // thousand flags, not for a hundred thousand: 10,000 small ones are five megabytes
-// for each change, to each process.
+// for each change, to each process. (Go's HTTP transport asks for compression,
+// which costs more time than it saves where the agent is on the same machine: see
+// DisableCompression of [net/http.Transport].)
 //
 // Where no flag is stored yet, or another base key begins with this one
 // ("features" and "features-old"), other keys' changes wake the store too. It
