@@ -477,3 +477,74 @@ func TestSharedStores(t *testing.T) {
 		})
 	}
 }
+
+// Two processes and a writer that does not compare, as Python's client, change one
+// flag in Redis. The processes lose nothing among themselves; what the other one
+// overwrites, it overwrites, and every later change of ours stays.
+func TestTwoProcessesAndPlainWriter(t *testing.T) {
+	redisServer := redistest.StartTCP(t)
+	plain := redisServer.Client(t)
+	var writers [2]*flipper.FeatureFlagClient
+	for i := range writers {
+		writers[i] = client(t, serve(t, t.TempDir(), "--store", "redis://"+redisServer.Addr()).thrift)
+	}
+	_, err := writers[0].Create(t.Context(), "X")
+	must(t, err)
+
+	const each = 100
+	write := func(round string) *sync.WaitGroup {
+		var writing sync.WaitGroup
+		for i, features := range writers {
+			writing.Go(func() {
+				for n := range each {
+					if err := features.SetClientData(t.Context(), "X", map[string]any{fmt.Sprint(round, i, "_", n): true}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		return &writing
+	}
+	check := func(round string) {
+		t.Helper()
+		data, err := writers[0].ClientData(t.Context(), "X")
+		must(t, err)
+		for i := range writers {
+			for n := range each {
+				if key := fmt.Sprint(round, i, "_", n); data[key] != true {
+					t.Fatalf("%s is lost", key)
+				}
+			}
+		}
+	}
+
+	write("alone").Wait()
+	check("alone")
+
+	// The plain writer reads, and sets what it read, over and over.
+	writing := write("mixed")
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			item, err := plain.Get(t.Context(), "features/X").Result()
+			if err == nil {
+				err = plain.Set(t.Context(), "features/X", item, 0).Err()
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	writing.Wait()
+	close(stop)
+	<-stopped
+	write("after").Wait()
+	check("after")
+}
