@@ -84,7 +84,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh scripts/fuzz.sh
 
 .PHONY: vulncheck
-vulncheck: ## Look for known vulnerabilities (asks vuln.go.dev)
+vulncheck: ## Look for known vulnerabilities (needs the network)
 	$(GOVULNCHECK) ./...
 
 .PHONY: clean
