@@ -103,10 +103,10 @@ func (s *Store) show(name string, st *state) {
 // replaceAt is how many changed flags are more work one by one than all anew.
 const replaceAt = 100
 
-// merge takes all flags as fetched from at on, at began by Store.clock. Answers to our own
-// calls that came after it are newer, unless the index says otherwise: unsettled
-// says that there are some, so that another fetch is needed. news says whether
-// the fetch has brought something.
+// merge takes all flags as fetched from at on, at began by Store.clock. Answers to
+// our own calls that came after it are newer, unless the index says otherwise:
+// unsettled says that there are some, so that another fetch is needed. news says
+// whether the fetch has brought something.
 func (s *Store) merge(all map[string]*state, began uint64, at time.Time) (news, unsettled bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,11 +155,11 @@ func (s *Store) merge(all map[string]*state, began uint64, at time.Time) (news, 
 			}
 		}
 	}
+	s.found(changed, at) // before anyone who waits until the flags are there asks how old they are
 	if !wasLoaded {
 		s.loaded.Store(true)
 		close(s.ready)
 	}
-	s.found(changed, at)
 	return news || len(changed) > 0, unsettled
 }
 

@@ -33,8 +33,9 @@ func WithBaseKey(key string) Option { return func(o *options) { o.baseKey = key 
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithPollInterval sets how often Watch asks for changes of the flags it knows,
-// if the server cannot announce them; it looks for new flags at every sixth time.
-// The default, also for what is not positive, is 5 seconds.
+// if the server cannot announce them. At every sixth time it looks for new flags,
+// and tells that everything may have changed. The default, also for what is not
+// positive, is 5 seconds.
 func WithPollInterval(d time.Duration) Option { return func(o *options) { o.pollInterval = d } }
 
 func newOptions(opts []Option) options {

@@ -10,15 +10,18 @@ import (
 )
 
 // pollsPerListing is how many polls there are for one that looks for new flags.
+// After that one, everything counts as changed: a flag may have changed and
+// changed back between two polls, and a reader may have read it in between.
 const pollsPerListing = 6
 
 // poll tells of changes that it finds by asking, until ctx ends or a question
 // fails.
 func (t *tracker) poll(ctx context.Context) {
-	var known map[string]value // by name; nil at first
+	var known map[string]value // by name
 	for i := 0; ctx.Err() == nil; i++ {
+		isListing := i%pollsPerListing == 0
 		current, err := ask(ctx, t.s, func(ctx context.Context) (map[string]value, error) {
-			if i%pollsPerListing != 0 {
+			if !isListing {
 				return t.s.fingerprints(ctx, slices.Collect(maps.Keys(known)))
 			}
 			names, err := t.s.names(ctx)
@@ -31,7 +34,7 @@ func (t *tracker) poll(ctx context.Context) {
 			t.fail(ctx, nil, err)
 			return
 		}
-		if known == nil {
+		if isListing {
 			t.pending.addAll()
 		} else {
 			t.pending.add(differences(known, current)...)
@@ -63,16 +66,12 @@ func (s *Store) fingerprints(ctx context.Context, names []string) (map[string]va
 	return prints, nil
 }
 
-// differences gives the names under which there is something else.
+// differences gives the names of before under which there is something else, or
+// nothing.
 func differences(before, after map[string]value) []string {
 	var names []string
 	for name, v := range before {
 		if after[name] != v {
-			names = append(names, name)
-		}
-	}
-	for name := range after {
-		if _, ok := before[name]; !ok {
 			names = append(names, name)
 		}
 	}

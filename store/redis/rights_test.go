@@ -162,6 +162,26 @@ func TestPolling(t *testing.T) {
 	storetest.Run(t, h)
 }
 
+// TestPollingTellsOfEverythingAgain polls flags that do not change: what changed
+// and changed back between two polls must not stay unnoticed by who read it then.
+func TestPollingTellsOfEverythingAgain(t *testing.T) {
+	t.Parallel()
+	client := redistest.Start(t, "--rename-command", "client", "").Client(t)
+	s := newStore(t, client, WithPollInterval(time.Millisecond), WithLogger(slog.New(slog.DiscardHandler)))
+	alls := 0
+	for change, err := range s.Watch(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change.All {
+			alls++
+		}
+		if alls == 3 {
+			return
+		}
+	}
+}
+
 // TestPollingFaults loses the server while it is polled.
 func TestPollingFaults(t *testing.T) {
 	t.Parallel()

@@ -88,13 +88,14 @@ func (s *suite) testClose(t *testing.T) {
 	t.Run("WatchUnderWay", func(t *testing.T) {
 		st := s.New(t)
 		watching := make(chan struct{})
+		stands := sync.OnceFunc(func() { close(watching) }) // a store may tell of All twice
 		done := make(chan struct{})
 		var last error
 		go func() {
 			defer close(done)
 			for change, err := range st.(store.Watcher).Watch(t.Context()) {
 				if change.All {
-					close(watching)
+					stands()
 				}
 				last = err
 			}
