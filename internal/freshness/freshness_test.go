@@ -1,6 +1,8 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 package freshness_test
 
 import (
