@@ -87,16 +87,37 @@ func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
 		return ctx
 	}
 	outer := scopeOf(ctx)
-	merged := make([]Attr, len(outer.attrs), len(outer.attrs)+len(attrs))
-	copy(merged, outer.attrs)
-	for _, attr := range attrs {
-		if i := slices.IndexFunc(merged, func(a Attr) bool { return a.Name == attr.Name }); i >= 0 {
-			merged[i] = attr
-			continue
-		}
-		merged = append(merged, attr)
+	// Few attributes are usual, and then share the scope's allocation.
+	var made struct {
+		scope scope
+		space [4]Attr
 	}
-	return &scope{ctx, merged, outer.pins}
+	made.scope = scope{ctx, mergeInto(made.space[:0], outer.attrs, attrs), outer.pins}
+	return &made.scope
+}
+
+// mergeInto appends to space what [appendAttrs] does, or to a slice of its own if
+// space is too small.
+func mergeInto(space, inherited, attrs []Attr) []Attr {
+	if n := len(inherited) + len(attrs); n > cap(space) {
+		space = make([]Attr, 0, n)
+	}
+	return appendAttrs(space, inherited, attrs)
+}
+
+// appendAttrs appends attributes to merged, in which each name is once. One that
+// is there already is replaced.
+func appendAttrs(merged []Attr, lists ...[]Attr) []Attr {
+	for _, list := range lists {
+		for _, attr := range list {
+			if i := slices.IndexFunc(merged, func(a Attr) bool { return a.Name == attr.Name }); i >= 0 {
+				merged[i] = attr
+				continue
+			}
+			merged = append(merged, attr)
+		}
+	}
+	return merged
 }
 
 // AttrsFrom gives the attributes that a context carries. Do not modify them.

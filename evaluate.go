@@ -61,10 +61,24 @@ func (c *FeatureFlagClient) IsEnabled(ctx context.Context, name string, attrs ..
 // IsEnabledOr is [FeatureFlagClient.IsEnabled] with another answer than false for
 // when there is none.
 func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) bool {
-	on, _, err := c.evaluate(ctx, name, attrs)
+	on, reason, err := c.evaluate(ctx, name, attrs)
+	if err == nil && c.observers == nil {
+		return on
+	}
+	return c.answer(ctx, name, otherwise, on, reason, err, attrs)
+}
+
+// answer gives the caller's default if there is an error, and tells of both, the
+// error and the evaluation, whoever wants to know.
+func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise, on bool, reason Reason, err error, attrs []Attr) bool {
 	if err != nil {
 		c.reports.report(ctx, name, err)
-		return otherwise
+		on = otherwise
+	}
+	if c.observers != nil {
+		e := Evaluation{Enabled: on, Reason: reason, Err: err}
+		date(&e, c.dated, name)
+		c.observers.tell(ctx, name, e, attrs)
 	}
 	return on
 }
@@ -74,16 +88,9 @@ func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherw
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
 	on, reason, err := c.evaluate(ctx, name, attrs)
 	e := Evaluation{Enabled: on, Reason: reason, Err: err}
-	if dated, ok := c.store.(store.Dated); ok {
-		var stale bool
-		e.Age, stale = dated.Age(name)
-		switch {
-		case err != nil:
-		case stale:
-			e.Reason = ReasonStale
-		case e.Age > 0:
-			e.Reason = ReasonCached
-		}
+	date(&e, c.dated, name)
+	if c.observers != nil {
+		c.observers.tell(ctx, name, e, attrs)
 	}
 	return e
 }
@@ -102,11 +109,16 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, attrs []A
 }
 
 func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, pins *pins, r *targeting.Request) (on bool, reason Reason, err error) {
-	pinned := pins.get(pinKey{c, name}, func() (*store.Flag, bool, error) {
+	key := pinKey{c, name}
+	pinned := pins.get(key)
+	if pinned == nil {
+		// The store is asked without the lock, so that a slow flag delays no other.
 		f, err := c.find(ctx, name)
-		// That one caller gave up says nothing about the flag.
-		return f, err == nil || ctx.Err() == nil, err
-	})
+		if err != nil && ctx.Err() != nil {
+			return false, ReasonError, err // that one caller gave up says nothing about the flag
+		}
+		pinned = pins.add(key, f, err)
+	}
 	if pinned.err != nil {
 		return false, ReasonError, pinned.err
 	}

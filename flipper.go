@@ -63,11 +63,13 @@ import (
 // A FeatureFlagClient asks and manages the flags of a store. It is safe for
 // concurrent use. It owns no goroutine and needs no Close; the store may.
 type FeatureFlagClient struct {
-	store   store.Store
-	peeker  store.Peeker // the store, if it is one
-	timeout time.Duration
-	events  *Events
-	reports reporter
+	store     store.Store
+	peeker    store.Peeker // the store, if it is one
+	dated     store.Dated  // likewise
+	timeout   time.Duration
+	events    *Events
+	observers *observers // nil if there are none
+	reports   reporter
 }
 
 // DefaultTimeout is how long an evaluation waits for a store that has to ask a
@@ -107,6 +109,7 @@ func WithEvents(events *Events) Option {
 func New(s store.Store, opts ...Option) *FeatureFlagClient {
 	c := &FeatureFlagClient{store: s, timeout: DefaultTimeout, events: new(Events)}
 	c.peeker, _ = s.(store.Peeker)
+	c.dated, _ = s.(store.Dated)
 	for _, opt := range opts {
 		opt(c)
 	}

@@ -16,27 +16,41 @@ import (
 // had when it was first asked: it gives one answer for the same attributes, even
 // if it is changed, or cannot be had any more, or its bucketer draws random
 // numbers, or its ramp rises. The middleware gives every request such a context.
+// It carries attrs too, as that of [WithAttrs] does; the two together are one
+// allocation.
 //
-// If ctx is such a context already, it is returned as it is.
-func WithPinnedFlags(ctx context.Context) context.Context {
-	s := scopeOf(ctx)
-	if s.pins != nil {
-		return ctx
+// If ctx is such a context already and there are no attributes, it is returned as
+// it is.
+func WithPinnedFlags(ctx context.Context, attrs ...Attr) context.Context {
+	outer := scopeOf(ctx)
+	switch {
+	case outer.pins != nil:
+		return WithAttrs(ctx, attrs...)
+	case len(outer.attrs)+len(attrs) == 0:
+		var made struct {
+			scope scope
+			pins  pins
+		}
+		made.pins.time = time.Now()
+		made.scope = scope{ctx, nil, &made.pins}
+		return &made.scope
 	}
-	var pinned struct { // one allocation
+	var made struct {
 		scope scope
 		pins  pins
+		space [4]Attr
 	}
-	pinned.pins.time = time.Now()
-	pinned.scope = scope{ctx, s.attrs, &pinned.pins}
-	return &pinned.scope
+	made.pins.time = time.Now()
+	made.scope = scope{ctx, mergeInto(made.space[:0], outer.attrs, attrs), &made.pins}
+	return &made.scope
 }
 
 // pins are the flags that were asked through a context.
 type pins struct {
-	time  time.Time
 	mu    sync.Mutex
-	flags map[pinKey]*pin
+	time  time.Time // when the context was made, for ramps
+	first pin       // most requests ask for one flag
+	more  map[pinKey]*pin
 }
 
 type pinKey struct {
@@ -46,38 +60,43 @@ type pinKey struct {
 
 // A pin is immutable.
 type pin struct {
+	key    pinKey
 	flag   *store.Flag
 	err    error
-	random func() float64 // always the same; kept, so that asking again does not allocate
+	random func() float64 // what its bucketer draws: always the same
 }
 
-// get gives what is pinned under the key, or pins what find finds.
-func (p *pins) get(key pinKey, find func() (f *store.Flag, lasting bool, err error)) *pin {
-	if pinned := p.peek(key); pinned != nil {
+// get gives what is pinned under the key, or nil.
+func (p *pins) get(key pinKey) *pin {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.find(key)
+}
+
+func (p *pins) find(key pinKey) *pin {
+	if p.first.key == key {
+		return &p.first
+	}
+	return p.more[key]
+}
+
+// add pins what was found. Somebody may have been faster, and have answered
+// already: then it gives theirs.
+func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
+	draw := rand.Float64()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if pinned := p.find(key); pinned != nil {
 		return pinned
 	}
-	// The store is asked without the lock, so that a slow flag delays no other.
-	random := rand.Float64()
-	found := &pin{random: func() float64 { return random }}
-	var lasting bool
-	found.flag, lasting, found.err = find()
-	if !lasting {
-		return found
+	pinned := &p.first
+	if p.first.key.client != nil {
+		pinned = new(pin)
+		if p.more == nil {
+			p.more = make(map[pinKey]*pin)
+		}
+		p.more[key] = pinned
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if pinned := p.flags[key]; pinned != nil {
-		return pinned // somebody was faster, and may have answered already
-	}
-	if p.flags == nil {
-		p.flags = make(map[pinKey]*pin)
-	}
-	p.flags[key] = found
-	return found
-}
-
-func (p *pins) peek(key pinKey) *pin {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.flags[key]
+	*pinned = pin{key, f, err, func() float64 { return draw }}
+	return pinned
 }
