@@ -11,6 +11,9 @@
 //
 // Besides flags it holds the names whose stored form is unreadable, so that a
 // store's reads are those of its View.
+//
+// The flag client reads a store's Map itself, without a call in between; see [Of].
+// So a Map can be hidden while it is not known to be right.
 package snapshot
 
 import (
@@ -25,31 +28,76 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// A Map holds flags by name. The zero value is empty and ready to use. Map is
-// safe for concurrent use; its flags must not be modified.
+// A Map holds flags by name. The zero value is empty, shown and ready to use. Map
+// is safe for concurrent use; its flags must not be modified.
 type Map struct {
-	mu   sync.Mutex // held by the one who changes root
-	root atomic.Pointer[root]
+	shown atomic.Pointer[root] // what Load gives: held, or hiddenRoot
+	held  atomic.Pointer[root]
+
+	mu     sync.Mutex // held by the one who changes the others
+	hidden int        // calls of Hide without one of Show
 }
 
 // A root is one state of a Map. It is immutable, but for the sorted names, which
 // are made when they are first asked for.
 type root struct {
 	table
+	hidden     bool                              // it knows nothing, not even that there is none
 	unreadable map[string]*store.UnreadableError // nil as a rule
 	names      atomic.Pointer[[]string]
 }
 
-var emptyRoot = &root{table: newTable(0)}
+var (
+	emptyRoot  = &root{table: newTable(0)}
+	hiddenRoot = &root{table: newTable(0), hidden: true}
+)
 
-// Load gives the present state.
-func (m *Map) Load() View { return View{m.load()} }
+// Load gives the present state. While the Map is hidden, that is a view that knows
+// nothing.
+func (m *Map) Load() View {
+	if r := m.shown.Load(); r != nil {
+		return View{r}
+	}
+	return View{emptyRoot}
+}
+
+// Held gives the present state, hidden or not. It is for the store that the Map
+// belongs to.
+func (m *Map) Held() View { return View{m.load()} }
 
 func (m *Map) load() *root {
-	if r := m.root.Load(); r != nil {
+	if r := m.held.Load(); r != nil {
 		return r
 	}
 	return emptyRoot
+}
+
+// change makes r the present state. The caller holds m.mu.
+func (m *Map) change(r *root) {
+	m.held.Store(r)
+	if m.hidden == 0 {
+		m.shown.Store(r)
+	}
+}
+
+// Hide makes Load give a view that knows nothing, until Show is called as often as
+// Hide was. What changes meanwhile is shown then.
+//
+// A store hides its Map before it has its flags, and for good when it is closed.
+// Readers pay nothing for it.
+func (m *Map) Hide() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hidden++
+	m.shown.Store(hiddenRoot)
+}
+
+// Show takes back one call of [Map.Hide].
+func (m *Map) Show() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hidden--
+	m.change(m.load())
 }
 
 // Set puts a flag in the place of what has its name, or adds it.
@@ -61,7 +109,7 @@ func (m *Map) Set(f *store.Flag) {
 	if next.len() == old.len() {
 		next.names.Store(old.names.Load())
 	}
-	m.root.Store(next)
+	m.change(next)
 }
 
 // SetUnreadable notes that what is stored under a name is unreadable.
@@ -74,7 +122,7 @@ func (m *Map) SetUnreadable(e *store.UnreadableError) {
 		unreadable = make(map[string]*store.UnreadableError)
 	}
 	unreadable[e.Name] = e
-	m.root.Store(&root{table: old.table.without(e.Name), unreadable: unreadable})
+	m.change(&root{table: old.table.without(e.Name), unreadable: unreadable})
 }
 
 // Delete removes what is there under a name, if anything is.
@@ -82,7 +130,10 @@ func (m *Map) Delete(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old := m.load()
-	m.root.Store(&root{table: old.table.without(name), unreadable: withoutName(old.unreadable, name)})
+	if _, unreadable := old.unreadable[name]; !unreadable && old.find(name) == nil {
+		return
+	}
+	m.change(&root{table: old.table.without(name), unreadable: withoutName(old.unreadable, name)})
 }
 
 // Refresh takes what a store's Get of a name has given: the flag, that there is
@@ -128,7 +179,7 @@ func (m *Map) Replace(all iter.Seq2[*store.Flag, error]) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.root.Store(&root{table: t, unreadable: unreadable})
+	m.change(&root{table: t, unreadable: unreadable})
 	return nil
 }
 
@@ -146,6 +197,11 @@ func withoutName(unreadable map[string]*store.UnreadableError, name string) map[
 }
 
 // A View is one state of a [Map], which never changes.
+//
+// Views are comparable. Two views of one Map are equal if the Map was not changed
+// in between, so what one of them has said of a flag the other one says too. While
+// the Map is hidden, all its views are equal. The zero View is equal to none; it
+// is to compare with, and must not be asked.
 type View struct{ root *root }
 
 // Len gives the number of flags, unreadable ones included.
@@ -153,23 +209,37 @@ func (v View) Len() int { return v.root.len() }
 
 func (r *root) len() int { return r.count + len(r.unreadable) }
 
+// Find gives the flag, or nil if there is none, or it is unreadable, or the view
+// knows nothing: [View.Peek] tells which. It neither blocks nor allocates.
+func (v View) Find(name string) *store.Flag { return v.root.find(name) }
+
 // Peek is what [store.Peeker] asks for. It neither blocks nor allocates.
 func (v View) Peek(name string) (f *store.Flag, known bool) {
-	if f = v.root.find(name); f != nil || len(v.root.unreadable) == 0 {
+	if f = v.root.find(name); f != nil {
 		return f, true
 	}
-	_, unreadable := v.root.unreadable[name]
-	return nil, !unreadable
+	return nil, v.root.knowsNone(name)
+}
+
+// knowsNone reports whether it is certain that there is no flag of a name that
+// find has not found.
+func (r *root) knowsNone(name string) bool {
+	_, unreadable := r.unreadable[name]
+	return !unreadable && !r.hidden
 }
 
 // Get gives the flag, the bare [store.ErrNotFound], or the
-// [*store.UnreadableError]. It does not allocate.
+// [*store.UnreadableError]; a view of a hidden Map gives the bare
+// [store.ErrUnavailable]. It does not allocate.
 func (v View) Get(name string) (*store.Flag, error) {
 	if f := v.root.find(name); f != nil {
 		return f, nil
 	}
 	if e, ok := v.root.unreadable[name]; ok {
 		return nil, e
+	}
+	if v.root.hidden {
+		return nil, store.ErrUnavailable
 	}
 	return nil, store.ErrNotFound
 }

@@ -225,6 +225,88 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// TestHide has a store that does not know its flags yet, and one that is closed.
+func TestHide(t *testing.T) {
+	var m Map
+	unknown := func(when string) {
+		t.Helper()
+		v := m.Load()
+		for _, name := range []string{"a", "broken", "missing"} {
+			if f, known := v.Peek(name); f != nil || known || v.Find(name) != nil {
+				t.Errorf("%s: Peek(%q) is %v, %t", when, name, f, known)
+			}
+			if f, err := v.Get(name); f != nil || err != store.ErrUnavailable {
+				t.Errorf("%s: Get(%q) is %v, %v", when, name, f, err)
+			}
+		}
+		if v.Len() != 0 {
+			t.Errorf("%s: holds %d flags", when, v.Len())
+		}
+	}
+	m.Hide()
+	unknown("at the start")
+	a := flag("a", "1")
+	m.Set(a)
+	m.SetUnreadable(&store.UnreadableError{Name: "broken"})
+	unknown("after Set")
+	if f, err := m.Held().Get("a"); f != a || err != nil {
+		t.Errorf("the owner has %v, %v", f, err)
+	}
+	m.Show()
+	if f, known := m.Load().Peek("a"); f != a || !known || m.Load().Find("a") != a {
+		t.Errorf("after Show: Peek is %v, %t", f, known)
+	}
+	if f, known := m.Load().Peek("missing"); f != nil || !known {
+		t.Errorf("after Show: Peek of a missing flag is %v, %t", f, known)
+	}
+	if f, known := m.Load().Peek("broken"); f != nil || known {
+		t.Errorf("after Show: Peek of an unreadable flag is %v, %t", f, known)
+	}
+	// It was not ready when it was closed: what comes of that must not be shown.
+	m.Hide()
+	m.Hide()
+	m.Show()
+	m.Delete("a")
+	_ = m.Replace(flags(3))
+	unknown("hidden twice")
+	m.Show()
+	if n := m.Load().Len(); n != 3 {
+		t.Errorf("holds %d flags, want 3", n)
+	}
+}
+
+// TestViewsCompare has what a flag handle relies on.
+func TestViewsCompare(t *testing.T) {
+	var m Map
+	last := m.Load()
+	if last != m.Load() || last == (View{}) {
+		t.Error("two views of an empty Map are not equal, or the zero View is")
+	}
+	for name, change := range map[string]func(){
+		"Set":           func() { m.Set(flag("a", "1")) },
+		"SetUnreadable": func() { m.SetUnreadable(&store.UnreadableError{Name: "b"}) },
+		"Replace":       func() { _ = m.Replace(flags(3)) },
+		"Delete":        func() { m.Set(flag("c", "")); last = m.Load(); m.Delete("c") },
+		"repaired":      func() { m.SetUnreadable(&store.UnreadableError{Name: "d"}); last = m.Load(); m.Delete("d") },
+	} {
+		change()
+		now := m.Load()
+		if now == last {
+			t.Errorf("%s: the view is as before", name)
+		}
+		m.Delete("missing")
+		m.Hide()
+		if m.Load() == now {
+			t.Errorf("%s: the view of a hidden Map is as before", name)
+		}
+		m.Show()
+		if m.Load() != now {
+			t.Errorf("%s: the view is another, and nothing was changed", name)
+		}
+		last = now
+	}
+}
+
 func TestListEndsWithContext(t *testing.T) {
 	var m Map
 	_ = m.Replace(flags(10))

@@ -77,8 +77,9 @@ type Store struct {
 }
 
 var (
-	_ store.Watcher = (*Store)(nil)
-	_ store.Peeker  = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Peeker    = (*Store)(nil)
+	_ snapshot.Source = (*Store)(nil)
 )
 
 type options struct {
@@ -128,6 +129,7 @@ func Open(path string, opts ...Option) (*Store, error) {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.closed.Store(true)
+		s.flags.Hide()
 		close(s.closing)
 		s.writer.Wait()
 		s.notifier.Close()
@@ -155,16 +157,20 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	return s.flags.Load().Get(name)
+	return s.flags.Held().Get(name)
 }
 
 // Peek is what [store.Peeker] asks for. It knows every flag but those that are
 // unreadable, until the store is closed.
-func (s *Store) Peek(name string) (f *store.Flag, known bool) {
-	if s.closed.Load() {
-		return nil, false
+func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
+
+// Snapshots lets the flag client read without a call in between. It is for the
+// client alone: who writes to what it gives breaks the store.
+func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
+	if asked != store.Store(s) {
+		return nil // a store around this one
 	}
-	return s.flags.Load().Peek(name)
+	return &s.flags
 }
 
 // Put is what [store.Store] asks for. It returns when the flag is on the disk.
@@ -202,7 +208,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 			yield(nil, err)
 			return
 		}
-		s.flags.Load().List(ctx)(yield)
+		s.flags.Held().List(ctx)(yield)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
+	"github.com/flipper-go/flipper/internal/snapshot/snapshottest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/storetest"
 )
@@ -279,6 +280,10 @@ func TestFailedButStored(t *testing.T) {
 	if _, err := s.Get(t.Context(), "BROKEN"); !errors.Is(err, store.ErrUnreadable) {
 		t.Errorf("get broken: %v", err)
 	}
+}
+
+func TestSnapshots(t *testing.T) {
+	snapshottest.Run(t, newStore(t, newPath(t), withoutSync))
 }
 
 func TestReadsDoNotAllocate(t *testing.T) {

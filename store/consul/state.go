@@ -158,6 +158,7 @@ func (s *Store) merge(all map[string]*state, began uint64, at time.Time) (news, 
 	s.found(changed, at) // before anyone who waits until the flags are there asks how old they are
 	if !wasLoaded {
 		s.loaded.Store(true)
+		s.flags.Show()
 		close(s.ready)
 	}
 	return news || len(changed) > 0, unsettled

@@ -45,9 +45,10 @@ type Store struct {
 }
 
 var (
-	_ store.Watcher = (*Store)(nil)
-	_ store.Peeker  = (*Store)(nil)
-	_ store.Dated   = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Peeker    = (*Store)(nil)
+	_ snapshot.Source = (*Store)(nil)
+	_ store.Dated     = (*Store)(nil)
 )
 
 // New makes a store of the flags that a client reaches. Address, token, TLS and
@@ -75,6 +76,7 @@ func New(client *api.Client, opts ...Option) (*Store, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.status.Store(new(status))
+	s.flags.Hide() // until all were fetched
 	return s, nil
 }
 
@@ -95,7 +97,9 @@ func (s *Store) start() {
 // nil. It leaves the client open.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	s.closed.Store(true)
+	if !s.closed.Swap(true) {
+		s.flags.Hide()
+	}
 	s.mu.Unlock()
 	s.end()
 	s.notifier.Close()
@@ -116,11 +120,15 @@ func (s *Store) check(ctx context.Context) error {
 
 // Peek is what [store.Peeker] asks for. It knows every flag once all were
 // fetched; see [Store.WaitReady].
-func (s *Store) Peek(name string) (f *store.Flag, known bool) {
-	if !s.loaded.Load() || s.closed.Load() {
-		return nil, false
+func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
+
+// Snapshots lets the flag client read without a call in between. It is for the
+// client alone: who writes to what it gives breaks the store.
+func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
+	if asked != store.Store(s) {
+		return nil // a store around this one
 	}
-	return s.flags.Load().Peek(name)
+	return &s.flags
 }
 
 // Get is what [store.Store] asks for. It answers from memory, and asks the server
@@ -130,7 +138,7 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 		return nil, err
 	}
 	if s.loaded.Load() {
-		f, err := s.flags.Load().Get(name)
+		f, err := s.flags.Held().Get(name)
 		if err == store.ErrNotFound { //nolint:errorlint // it is never wrapped there
 			if err := s.checkName(name); err != nil {
 				return nil, err
@@ -167,7 +175,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 			return
 		}
 		if s.loaded.Load() {
-			s.flags.Load().List(ctx)(yield)
+			s.flags.Held().List(ctx)(yield)
 			return
 		}
 		s.start()

@@ -6,11 +6,15 @@
 package consul_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/flipper-go/flipper/internal/consultest"
+	"github.com/flipper-go/flipper/internal/faultproxy"
+	"github.com/flipper-go/flipper/internal/snapshot"
+	"github.com/flipper-go/flipper/internal/snapshot/snapshottest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/storetest"
 )
@@ -49,4 +53,26 @@ func TestStore(t *testing.T) {
 		},
 		Patience: 30 * time.Second,
 	})
+}
+
+// TestSnapshots has a store that cannot reach its server at first.
+func TestSnapshots(t *testing.T) {
+	agent := consultest.Options{Memory: true}.Start(t)
+	proxy := faultproxy.New(t, agent.Address)
+	proxy.Refuse()
+	s := open(t, consultest.NewClient(t, proxy.Addr(), ""), newBaseKey())
+	unknown := func(when string) {
+		t.Helper()
+		if f, known := snapshot.Of(s).Load().Peek("X"); f != nil || known {
+			t.Errorf("%s: %v, %t", when, f, known)
+		}
+	}
+	unknown("at the start")
+	if _, err := s.Get(t.Context(), "X"); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Get: %v", err)
+	}
+	unknown("after a get that failed")
+	proxy.Heal()
+	waitReady(t, s)
+	snapshottest.Run(t, s)
 }

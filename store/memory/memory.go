@@ -38,8 +38,9 @@ type Store struct {
 }
 
 var (
-	_ store.Watcher = (*Store)(nil)
-	_ store.Peeker  = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Peeker    = (*Store)(nil)
+	_ snapshot.Source = (*Store)(nil)
 )
 
 // New gives an empty store.
@@ -61,16 +62,20 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	return s.flags.Load().Get(name)
+	return s.flags.Held().Get(name)
 }
 
 // Peek is what [store.Peeker] asks for. It knows every flag until the store is
 // closed.
-func (s *Store) Peek(name string) (f *store.Flag, known bool) {
-	if s.closed.Load() {
-		return nil, false
+func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
+
+// Snapshots lets the flag client read without a call in between. It is for the
+// client alone: who writes to what it gives breaks the store.
+func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
+	if asked != store.Store(s) {
+		return nil // a store around this one
 	}
-	return s.flags.Load().Peek(name)
+	return &s.flags
 }
 
 // Put is what [store.Store] asks for.
@@ -87,7 +92,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	switch current, _ := s.flags.Load().Peek(f.Name); {
+	switch current, _ := s.flags.Held().Peek(f.Name); {
 	case f.Revision == "" && current != nil:
 		return nil, fmt.Errorf("put %q: %w", f.Name, store.ErrExists)
 	case f.Revision != "" && (current == nil || current.Revision != f.Revision):
@@ -107,7 +112,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.check(ctx); err != nil {
 		return err
 	}
-	if _, err := s.flags.Load().Get(name); err != nil {
+	if _, err := s.flags.Held().Get(name); err != nil {
 		return err
 	}
 	s.flags.Delete(name)
@@ -123,7 +128,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 			yield(nil, err)
 			return
 		}
-		s.flags.Load().List(ctx)(yield)
+		s.flags.Held().List(ctx)(yield)
 	}
 }
 
@@ -137,7 +142,9 @@ func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed.Store(true)
+	if !s.closed.Swap(true) {
+		s.flags.Hide()
+	}
 	s.notifier.Close()
 	return nil
 }

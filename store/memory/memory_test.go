@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/flipper-go/flipper/internal/snapshot/snapshottest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/storetest"
@@ -25,6 +26,8 @@ func TestStore(t *testing.T) {
 		Second: func(_ *testing.T, s store.Store) store.Store { return s },
 	})
 }
+
+func TestSnapshots(t *testing.T) { snapshottest.Run(t, new(memory.Store)) }
 
 func TestZeroValue(t *testing.T) {
 	var s memory.Store

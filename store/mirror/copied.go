@@ -66,7 +66,7 @@ func (c *copied) setAll(ticket uint64, listed []listed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.named, func(_ string, t uint64) bool { return t < ticket })
-	now := c.flags.Load()
+	now := c.flags.Held()
 	_ = c.flags.Replace(func(yield func(*store.Flag, error) bool) {
 		for _, l := range listed {
 			if _, later := c.named[l.name]; !later && !yield(l.flag, l.err) {
@@ -88,7 +88,7 @@ func (c *copied) setAll(ticket uint64, listed []listed) {
 func (c *copied) replace(name, revision string, f *store.Flag) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	old, err := c.flags.Load().Get(name)
+	old, err := c.flags.Held().Get(name)
 	if err == nil && old.Revision == revision || errors.Is(err, store.ErrNotFound) && revision == "" {
 		c.written(name)
 		c.flags.Set(f)

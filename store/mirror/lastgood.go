@@ -48,7 +48,7 @@ type lastGoodUnreadable struct {
 func (s *Store) keepLastGood() {
 	var saved snapshot.View
 	save := func() {
-		now := s.copy.flags.Load()
+		now := s.copy.flags.Held()
 		if now == saved || !s.state.isReady() || s.state.isFromFile() {
 			return
 		}

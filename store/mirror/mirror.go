@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
 )
 
@@ -35,9 +36,10 @@ type Store struct {
 }
 
 var (
-	_ store.Watcher = (*Store)(nil)
-	_ store.Peeker  = (*Store)(nil)
-	_ store.Dated   = (*Store)(nil)
+	_ store.Watcher   = (*Store)(nil)
+	_ store.Peeker    = (*Store)(nil)
+	_ snapshot.Source = (*Store)(nil)
+	_ store.Dated     = (*Store)(nil)
 )
 
 // New makes a mirror of a store, which it watches and reads until Close, and
@@ -45,7 +47,7 @@ var (
 func New(inner store.Watcher, opts ...Option) *Store {
 	s := &Store{options: newOptions(opts), inner: inner, stands: make(chan struct{}, 1)}
 	s.dirty.init()
-	s.state.init()
+	s.state.init(&s.copy.flags)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.goroutines.Go(s.follow)
 	s.goroutines.Go(s.update)
@@ -59,7 +61,9 @@ func New(inner store.Watcher, opts ...Option) *Store {
 // and waits for that; other calls fail with [store.ErrClosed]. It does not close
 // the store below. It is idempotent and returns nil.
 func (s *Store) Close() error {
-	s.closed.Store(true)
+	if !s.closed.Swap(true) {
+		s.copy.flags.Hide()
+	}
 	s.cancel()
 	s.goroutines.Wait()
 	s.notifier.Close()
@@ -110,16 +114,20 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if !s.state.isReady() {
 		return s.inner.Get(ctx, name)
 	}
-	return s.copy.flags.Load().Get(name)
+	return s.copy.flags.Held().Get(name)
 }
 
 // Peek is what [store.Peeker] asks for. It knows every flag but those that are
 // unreadable, once the mirror is ready.
-func (s *Store) Peek(name string) (f *store.Flag, known bool) {
-	if !s.state.isReady() || s.closed.Load() {
-		return nil, false
+func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.copy.flags.Load().Peek(name) }
+
+// Snapshots lets the flag client read without a call in between. It is for the
+// client alone: who writes to what it gives breaks the store.
+func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
+	if asked != store.Store(s) {
+		return nil // a store around this one
 	}
-	return s.copy.flags.Load().Peek(name)
+	return &s.copy.flags
 }
 
 // Age is what [store.Dated] asks for: it is the same for all flags. It is 0 while
@@ -147,7 +155,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 			s.inner.List(ctx)(yield)
 			return
 		}
-		s.copy.flags.Load().List(ctx)(yield)
+		s.copy.flags.Held().List(ctx)(yield)
 	}
 }
 

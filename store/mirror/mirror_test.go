@@ -17,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/flipper-go/flipper/internal/snapshot"
+	"github.com/flipper-go/flipper/internal/snapshot/snapshottest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
@@ -525,5 +527,30 @@ func TestNotCurrentTooEarly(t *testing.T) {
 			t.Errorf("age is %v, stale %t, after all", age, stale)
 		}
 		wantEnabled(t, s, "X", false)
+	})
+}
+
+func TestSnapshots(t *testing.T) { snapshottest.Run(t, ready(t, over(t, memory.New()))) }
+
+// TestSnapshotsBeforeReady has a mirror of a store that cannot be read yet.
+func TestSnapshotsBeforeReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memory.New()
+		put(t, inner, &store.Flag{Name: "X"})
+		w := newScripted(inner)
+		w.fail(errDown)
+		s := over(t, w)
+		m := snapshot.Of(s)
+		time.Sleep(time.Minute)
+		for _, name := range []string{"X", "MISSING"} {
+			if f, known := m.Load().Peek(name); f != nil || known {
+				t.Errorf("not ready: %v, %t", f, known)
+			}
+		}
+		w.fail(nil)
+		ready(t, s)
+		if f := m.Load().Find("X"); f == nil {
+			t.Error("ready: there is no flag")
+		}
 	})
 }

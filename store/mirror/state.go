@@ -7,10 +7,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/flipper-go/flipper/internal/snapshot"
 )
 
 // state is what the mirror knows about how good its copy is.
 type state struct {
+	flags     *snapshot.Map // the copy, which is hidden until there is one
 	ready     chan struct{} // closed when there is a copy
 	loaded    atomic.Bool   // the same, for readers
 	freshness atomic.Pointer[freshness]
@@ -31,7 +34,12 @@ type freshness struct {
 	stale   bool
 }
 
-func (s *state) init() { s.ready = make(chan struct{}) }
+// init makes the state of a copy, of which there is none yet.
+func (s *state) init(flags *snapshot.Map) {
+	s.flags = flags
+	s.flags.Hide()
+	s.ready = make(chan struct{})
+}
 
 func (s *state) isReady() bool { return s.loaded.Load() }
 
@@ -126,6 +134,7 @@ func (s *state) readFile(saved time.Time) {
 func (s *state) become(f *freshness) {
 	s.freshness.Store(f)
 	if !s.loaded.Swap(true) {
+		s.flags.Show()
 		close(s.ready)
 	}
 }

@@ -150,7 +150,7 @@ func (s *Store) refresh(all bool, names []string) error {
 	if !all {
 		return s.readNames(names)
 	}
-	began, gap, before := time.Now(), s.state.gap(), s.copy.flags.Load()
+	began, gap, before := time.Now(), s.state.gap(), s.copy.flags.Held()
 	if err := s.readList(); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (s *Store) refresh(all bool, names []string) error {
 	if news {
 		s.notifier.NotifyAll()
 	} else {
-		s.notifyDifferences(before, s.copy.flags.Load())
+		s.notifyDifferences(before, s.copy.flags.Held())
 	}
 	if back {
 		s.logger.Info("flag mirror: all flags were read again")
