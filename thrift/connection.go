@@ -53,6 +53,8 @@ type connection struct {
 	// The place among the idle connections, or nil; guarded by the server.
 	place  *list.Element
 	places *list.List
+
+	evicted bool // guarded by the server
 }
 
 func newConnection(s *Server, conn net.Conn) *connection {
@@ -79,6 +81,10 @@ func (c *connection) cut() { c.raw.Close() }
 
 func (c *connection) serve() {
 	defer c.conn.Close()
+	if o := c.server.observer; o != nil {
+		o.ConnectionOpened()
+		defer o.ConnectionClosed()
+	}
 	defer c.server.remove(c)
 	defer c.recover()
 	if !c.handshake() {
@@ -158,16 +164,31 @@ func (c *connection) exchange() bool {
 	if !c.server.beginCall(c) {
 		return false
 	}
-	kind, result := apache.REPLY, apache.TStruct(nil)
-	if known {
-		result = c.run(name, method, call)
-	} else {
-		result = exceptionStruct{apache.NewTApplicationException(apache.UNKNOWN_METHOD, "Unknown function "+name)}
-	}
+	result := c.answer(name, method, call)
+	kind = apache.REPLY
 	if _, failed := result.(exceptionStruct); failed {
 		kind = apache.EXCEPTION
 	}
 	return c.reply(protocol, name, kind, id, result) && c.server.endCall(c)
+}
+
+// answer gives the reply to a request, and tells the observer. call is nil if
+// there is no such method.
+func (c *connection) answer(name string, method method, call call) apache.TStruct {
+	observer := c.server.observer
+	switch {
+	case observer == nil:
+		return c.run(name, method, call)
+	case method.waits:
+		observer.WatchStarted()
+		result := c.run(name, method, call)
+		observer.WatchEnded(outcomeOf(result))
+		return result
+	}
+	begin := time.Now()
+	result := c.run(name, method, call)
+	observer.CallEnded(observedMethod(name), outcomeOf(result), time.Since(begin))
+	return result
 }
 
 // exceptionStruct is a failure that the service does not declare.
@@ -175,6 +196,9 @@ type exceptionStruct struct{ apache.TApplicationException }
 
 // run makes a call. A panic in it is answered as any internal failure is.
 func (c *connection) run(name string, m method, call call) (result apache.TStruct) {
+	if call == nil {
+		return exceptionStruct{apache.NewTApplicationException(apache.UNKNOWN_METHOD, "Unknown function "+name)}
+	}
 	defer func() {
 		if r := recover(); r != nil {
 			c.logPanic("a call panicked", r, "method", name)
@@ -273,6 +297,9 @@ func (c *connection) refuseRequest(method string, err error) {
 		}
 	}
 	c.refuse(reason, err, "method", clip(method))
+	if o := c.server.observer; o != nil {
+		o.CallEnded(observedMethod(method), OutcomeBadMessage, 0)
+	}
 }
 
 func (c *connection) refuse(reason string, err error, attrs ...any) {

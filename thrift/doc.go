@@ -39,6 +39,11 @@
 //
 // What is refused is logged, with the reason and the client's address, at most
 // once per second and reason.
+//
+// # Metrics
+//
+// [WithObserver] sets who is told of calls, how they ended and how long they took,
+// and of connections.
 package thrift
 
 //go:generate ./generate.sh

@@ -31,6 +31,7 @@ const (
 type Server struct {
 	service        *Service
 	log            *limitedLog
+	observer       Observer // or nil
 	tls            *tls.Config
 	maxMessageSize int
 	maxElements    int
@@ -226,22 +227,32 @@ func (s *Server) cut() {
 
 // add begins to serve a connection, if there is room for it.
 func (s *Server) add(conn net.Conn) {
+	if s.admit(conn) {
+		return
+	}
+	rawConn(conn).Close()
+	if s.observer != nil && !s.isStopping() {
+		s.observer.ConnectionRefused()
+	}
+}
+
+// admit is add, without what becomes of a connection that there is no room for.
+func (s *Server) admit(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.stopped:
-		conn.Close()
-		return
+		return false
 	case len(s.connections) >= s.maxConnections && !s.evict():
 		s.log.warn("refused a connection: all are busy",
 			"remote", conn.RemoteAddr().String(), "connections", len(s.connections))
-		rawConn(conn).Close()
-		return
+		return false
 	}
 	c := newConnection(s, conn)
 	s.connections[c] = struct{}{}
 	c.place, c.places = s.strangers.PushBack(c), &s.strangers
 	s.running.Go(c.serve)
+	return true
 }
 
 func (s *Server) makeRoom() {
@@ -263,6 +274,7 @@ func (s *Server) evict() bool {
 	s.log.warn("closed the connection idle longest, to make room for another",
 		"remote", c.remote(), "connections", len(s.connections))
 	s.forget(c)
+	c.evicted = true
 	c.cut()
 	return true
 }
@@ -275,10 +287,15 @@ func (s *Server) forget(c *connection) {
 	delete(s.connections, c)
 }
 
+// remove forgets a connection that has ended.
 func (s *Server) remove(c *connection) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.forget(c)
+	evicted := c.evicted
+	s.mu.Unlock()
+	if evicted && s.observer != nil {
+		s.observer.ConnectionEvicted()
+	}
 }
 
 // beginCall says that a connection has a call, and so is not idle. It reports
