@@ -39,6 +39,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Version:        version(),
 		Writer:         stdout,
 		ErrWriter:      stderr,
+		Flags:          globalFlags(),
 		Commands:       []*cli.Command{serveCommand(stderr)},
 		Action:         noCommand,
 		OnUsageError:   usageError,
