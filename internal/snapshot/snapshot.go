@@ -175,7 +175,7 @@ func (m *Map) Replace(all iter.Seq2[*store.Flag, error]) error {
 	}
 	t := newTable(len(flags))
 	for _, f := range flags {
-		t.insert(f)
+		t.insert(hashName(f.Name), f)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -251,12 +251,8 @@ func (v View) Names() []string {
 		return *names
 	}
 	names := make([]string, 0, v.Len())
-	for _, s := range v.root.shards {
-		for i := range s {
-			if f := s[i].flag; f != nil {
-				names = append(names, f.Name)
-			}
-		}
+	for f := range v.root.all {
+		names = append(names, f.Name)
 	}
 	for name := range v.root.unreadable {
 		names = append(names, name)

@@ -21,14 +21,18 @@ import (
 
 func flag(name, revision string) *store.Flag { return &store.Flag{Name: name, Revision: revision} }
 
+// universe is how many names there are in TestAgainstMap: enough for several
+// pages.
+const universe = 10_000
+
 // TestAgainstMap makes random changes to a Map and to a plain map, and compares.
 func TestAgainstMap(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var m Map
 	want := map[string]*store.Flag{}
 	broken := map[string]bool{}
-	for i := range 30_000 {
-		name := strconv.Itoa(rnd.IntN(3000))
+	for i := range 60_000 {
+		name := strconv.Itoa(rnd.IntN(universe))
 		switch n := rnd.IntN(100); {
 		case n < 60:
 			f := flag(name, strconv.Itoa(i))
@@ -44,7 +48,7 @@ func TestAgainstMap(t *testing.T) {
 			delete(want, name)
 			delete(broken, name)
 		}
-		if i%1000 == 0 {
+		if i%5000 == 0 {
 			compare(t, m.Load(), want, broken)
 		}
 	}
@@ -56,7 +60,7 @@ func compare(t *testing.T, v View, want map[string]*store.Flag, broken map[strin
 	if v.Len() != len(want)+len(broken) {
 		t.Fatalf("Len is %d, want %d", v.Len(), len(want)+len(broken))
 	}
-	for i := range 3000 {
+	for i := range universe {
 		name := strconv.Itoa(i)
 		f, known := v.Peek(name)
 		if f != want[name] || known == broken[name] {
@@ -177,7 +181,7 @@ func TestReplace(t *testing.T) {
 	if err := m.Replace(fail); err != lost || !slices.Equal(m.Load().Names(), []string{"old"}) {
 		t.Errorf("failed Replace: %v, holds %q", err, m.Load().Names())
 	}
-	for _, n := range []int{0, 1, 31, 32, 33, 64, 65, 1000, 100_000} {
+	for _, n := range []int{0, 1, shardLoad - 1, shardLoad, shardLoad + 1, 1000, pageShards * shardLoad, pageShards*shardLoad + 1, 100_000} {
 		if err := m.Replace(flags(n)); err != nil {
 			t.Fatal(err)
 		}
@@ -186,7 +190,7 @@ func TestReplace(t *testing.T) {
 			t.Errorf("%d flags and %d names, want %d", v.Len(), len(v.Names()), n)
 		}
 		if n > shardLoad {
-			if load := float64(n) / float64(len(v.root.shards)); load > shardLoad || load < shardLoad/4 {
+			if load := float64(n) / float64(v.root.shards()); load > shardLoad || load < shardLoad/4 {
 				t.Errorf("%d flags are in shards of %.1f", n, load)
 			}
 		}
@@ -352,7 +356,7 @@ func flags(n int) iter.Seq2[*store.Flag, error] {
 var sizes = []int{10, 1000, 100_000}
 
 func names(n int) []string {
-	names := make([]string, 1<<12) // read in an order that caches do not like
+	names := make([]string, 256) // what a service asks, in an order that is hard to foresee
 	for i := range names {
 		names[i] = "flag-" + strconv.Itoa(rand.IntN(n))
 	}
@@ -404,6 +408,17 @@ func BenchmarkSet(b *testing.B) {
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
+				m.Set(flag(names[i%len(names)], ""))
+				i++
+			}
+		})
+		b.Run(fmt.Sprintf("delete and set/%d", n), func(b *testing.B) {
+			var m Map
+			_ = m.Replace(flags(n))
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				m.Delete(names[i%len(names)])
 				m.Set(flag(names[i%len(names)], ""))
 				i++
 			}
