@@ -1,0 +1,173 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// maxQuestions is how many flags [FeatureFlagClient.EvaluateNames] asks a store
+// for at the same time, if the store has to ask a server.
+const maxQuestions = 16
+
+// EvaluateNames is [FeatureFlagClient.Evaluate] of several flags for one request,
+// such as all that a page shows. The evaluations are in the order of the names.
+//
+// It costs less than asking one by one: what the flags have in common, such as
+// the bucket of a user, is computed once. On a store that answers from memory all
+// answers are of one state of its flags; on one that has to ask a server the flags
+// are read at the same time, and share the client's time-out (see [WithTimeout]).
+func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, attrs ...Attr) []Evaluation {
+	b := c.batch(ctx, attrs)
+	evaluations := make([]Evaluation, len(names))
+	find := c.peeking()
+	var unknown []int
+	for i, name := range names {
+		if pinned := b.pinned(name); pinned != nil {
+			evaluations[i] = b.evaluate(name, pinned.flag, pinned.err, pinned)
+			continue
+		}
+		f, known := find(name)
+		if !known {
+			unknown = append(unknown, i)
+			continue
+		}
+		evaluations[i] = b.evaluateFound(name, f, nil)
+	}
+	for i, answer := range c.ask(ctx, names, unknown) {
+		evaluations[unknown[i]] = b.evaluateFound(names[unknown[i]], answer.flag, answer.err)
+	}
+	return evaluations
+}
+
+// EvaluateAll is [FeatureFlagClient.EvaluateNames] of all flags, for a page or an
+// API that needs them by name. A flag that is stored but cannot be read has an
+// evaluation with an Err, as one that cannot be evaluated has. If the flags cannot
+// be listed there are no evaluations, only the error; ctx bounds the time.
+func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
+	b := c.batch(ctx, attrs)
+	evaluations := make(map[string]Evaluation)
+	for f, err := range c.List(ctx) {
+		var name string
+		unreadable, ok := errors.AsType[*store.UnreadableError](err)
+		switch {
+		case err == nil:
+			name = f.Name
+		case ok:
+			name = unreadable.Name
+		default:
+			return nil, err
+		}
+		if pinned := b.pinned(name); pinned != nil {
+			evaluations[name] = b.evaluate(name, pinned.flag, pinned.err, pinned)
+			continue
+		}
+		evaluations[name] = b.evaluateFound(name, f, err)
+	}
+	return evaluations, nil
+}
+
+// A batch is the evaluations of one request.
+type batch struct {
+	client  *FeatureFlagClient
+	ctx     context.Context
+	scope   *scope
+	attrs   []Attr
+	request targeting.Request // one for all flags, because it remembers the user's bucket
+}
+
+func (c *FeatureFlagClient) batch(ctx context.Context, attrs []Attr) *batch {
+	s := scopeOf(ctx)
+	b := &batch{client: c, ctx: ctx, scope: s, attrs: attrs}
+	b.request = targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: time.Now()}
+	if s.pins != nil {
+		b.request.Time = s.pins.time
+	}
+	return b
+}
+
+// pinned gives what the context has pinned of a flag, or nil.
+func (b *batch) pinned(name string) *pin {
+	if b.scope.pins == nil {
+		return nil
+	}
+	return b.scope.pins.get(pinKey{b.client, name})
+}
+
+// evaluateFound evaluates what the store has given, and pins it if the context is
+// one that pins. A flag of nil without an error is one that does not exist.
+func (b *batch) evaluateFound(name string, f *store.Flag, err error) Evaluation {
+	if f == nil && err == nil {
+		err = store.ErrNotFound
+	}
+	if b.scope.pins == nil || err != nil && b.ctx.Err() != nil {
+		return b.evaluate(name, f, err, nil)
+	}
+	pinned := b.scope.pins.add(pinKey{b.client, name}, f, err)
+	return b.evaluate(name, pinned.flag, pinned.err, pinned)
+}
+
+func (b *batch) evaluate(name string, f *store.Flag, err error, pinned *pin) Evaluation {
+	e := Evaluation{Reason: ReasonError, Err: err}
+	if err == nil {
+		b.request.Random = nil
+		if pinned != nil {
+			b.request.Random = pinned.random
+		}
+		e.Enabled, e.Reason, e.Err = f.Evaluate(&b.request)
+	}
+	date(&e, b.client.dated, name)
+	if b.client.observers != nil {
+		b.client.observers.tell(b.ctx, name, e, b.attrs)
+	}
+	return e
+}
+
+// peeking gives a function that finds flags in memory: all in one state, if the
+// store has such.
+func (c *FeatureFlagClient) peeking() func(name string) (f *store.Flag, known bool) {
+	if c.peeker == nil {
+		return func(string) (*store.Flag, bool) { return nil, false }
+	}
+	return c.peeker.Peek
+}
+
+type answer struct {
+	flag *store.Flag
+	err  error
+}
+
+// ask asks the store for the names at some places, several at a time.
+func (c *FeatureFlagClient) ask(ctx context.Context, names []string, places []int) []answer {
+	if len(places) == 0 {
+		return nil
+	}
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	answers := make([]answer, len(places))
+	next := make(chan int, len(places))
+	for i := range places {
+		next <- i
+	}
+	close(next)
+	var asking sync.WaitGroup
+	for range min(len(places), maxQuestions) {
+		asking.Go(func() {
+			for i := range next {
+				answers[i].flag, answers[i].err = c.store.Get(ctx, names[places[i]])
+			}
+		})
+	}
+	asking.Wait()
+	return answers
+}
