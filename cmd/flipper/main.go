@@ -1,12 +1,19 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command flipper serves feature flags.
+// Command flipper serves feature flags, and manages them from a shell.
 //
 //	flipper serve
 //
 // serves the flags in the file flags.db in the working directory, over Thrift on
-// 127.0.0.1:9090, with health over HTTP on 127.0.0.1:9091.
+// 127.0.0.1:9090, with health over HTTP on 127.0.0.1:9091. Meanwhile
+//
+//	flipper create NEW_CHECKOUT
+//	flipper enable NEW_CHECKOUT
+//	flipper eval NEW_CHECKOUT user_id=42
+//
+// in another terminal make a flag, switch it on, and say who gets it. With
+// --store they do so in any other store.
 package main
 
 import (
@@ -15,8 +22,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
-	"strings"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -26,54 +32,114 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	if err := run(ctx, os.Args, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "flipper:", err)
-		os.Exit(1)
-	}
+	os.Exit(run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	command := &cli.Command{
-		Name:           "flipper",
-		Usage:          "serve feature flags",
-		Version:        version(),
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		Flags:          globalFlags(),
-		Commands:       []*cli.Command{serveCommand(stderr)},
+// run is the program. It gives the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := loadEnvironment()
+	if err == nil {
+		err = newProgram(args, stdin, stdout, stderr).command().Run(ctx, args)
+	}
+	if message := oneLine(err); message != "" {
+		fmt.Fprintln(stderr, "flipper:", message)
+	}
+	return exitCode(err)
+}
+
+// A program is one run of the command.
+type program struct {
+	console
+	args []string
+}
+
+func newProgram(args []string, stdin io.Reader, stdout, stderr io.Writer) *program {
+	return &program{console: newConsole(stdin, stdout, stderr), args: args}
+}
+
+// command gives the command with all that are below it.
+func (p *program) command() *cli.Command {
+	root := &cli.Command{
+		Name:        "flipper",
+		Usage:       "serve feature flags, and manage them",
+		Description: exitCodesHelp,
+		Version:     version(),
+		Reader:      p.in,
+		Writer:      p.out,
+		ErrWriter:   p.err,
+		Flags:       globalFlags(),
+		Commands: []*cli.Command{
+			p.serveCommand(),
+			p.listCommand(),
+			p.getCommand(),
+			p.createCommand(),
+			p.enableCommand(),
+			p.disableCommand(),
+			p.destroyCommand(),
+			p.dataCommand(),
+			p.conditionCommand(),
+			p.rolloutCommand(),
+			p.evalCommand(),
+			p.watchCommand(),
+			p.exportCommand(),
+			p.importCommand(),
+			p.configCommand(),
+			p.versionCommand(),
+			p.completionCommand(),
+		},
 		Action:         noCommand,
 		OnUsageError:   usageError,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main exits
 	}
-	return command.Run(ctx, args)
+	root.Commands = append(root.Commands, completeCommand(root, p.out))
+	for _, c := range root.Commands {
+		prepare(c)
+	}
+	return root
 }
 
-// noCommand runs if the first argument is not a command.
+// prepare sets what all commands have in common.
+func prepare(c *cli.Command) {
+	c.OnUsageError = usageError
+	c.HideHelpCommand = true // --help is enough; a flag may be called help
+	for _, below := range c.Commands {
+		prepare(below)
+	}
+	if c.Action == nil {
+		c.Action = noCommand
+	}
+}
+
+// serveCommand is serve with the store of the global flag, which has another
+// default there.
+func (p *program) serveCommand() *cli.Command {
+	c := serveCommand(p.err)
+	c.Flags = withoutStore(c.Flags)
+	c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
+		if !c.IsSet("store") {
+			return ctx, c.Set("store", defaultStore)
+		}
+		return ctx, nil
+	}
+	return c
+}
+
+func withoutStore(flags []cli.Flag) []cli.Flag {
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), "store") })
+}
+
+// noCommand runs if what should be a command is none.
 func noCommand(_ context.Context, c *cli.Command) error {
 	if !c.Args().Present() {
-		return cli.ShowRootCommandHelp(c)
+		if c.Root() == c {
+			return cli.ShowRootCommandHelp(c)
+		}
+		return cli.ShowSubcommandHelp(c)
 	}
 	name := c.Args().First()
-	return fmt.Errorf("unknown command %q: did you mean %q? (see flipper --help)", name, cli.SuggestCommand(c.Commands, name))
-}
-
-// usageError says in one line what the library would say with a page of help.
-func usageError(_ context.Context, c *cli.Command, err error, _ bool) error {
-	see := fmt.Sprintf("(see %s --help)", c.FullName())
-	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
-		name = "--" + strings.TrimPrefix(name, "-")
-		if nearest := cli.SuggestFlag(c.Flags, name, false); nearest != "" {
-			return fmt.Errorf("unknown flag %s: did you mean %s? %s", name, nearest, see)
-		}
-		return fmt.Errorf("unknown flag %s %s", name, see)
+	var names []string
+	for _, below := range c.VisibleCommands() {
+		names = append(names, below.Name)
 	}
-	return fmt.Errorf("%w %s", err, see)
-}
-
-// version gives the module version that the binary was built from.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
+	return usagef("unknown command %q%s (see %s --help)", name, didYouMean(name, names), c.FullName())
 }

@@ -1,0 +1,228 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+)
+
+// completionPatience is how long a person who pressed Tab waits for the names of
+// flags: without them there is no completion, and no error.
+const completionPatience = 500 * time.Millisecond
+
+// completesFlags marks commands whose arguments are names of flags.
+var completesFlags = map[string]any{"completes": "flags"}
+
+// completeCommand is what the scripts of the shells call with the words after the
+// program's name, the last of which is being typed. It writes a candidate a line,
+// with a tab and a description.
+func completeCommand(root *cli.Command, out io.Writer) *cli.Command {
+	return &cli.Command{
+		Name:            "__complete",
+		Hidden:          true,
+		HideHelp:        true,
+		SkipFlagParsing: true,
+		Action: func(ctx context.Context, c *cli.Command) error {
+			typed := &typedWords{command: root, store: root.String("store")}
+			for _, candidate := range typed.complete(ctx, c.Args().Slice()) {
+				line := candidate.text
+				if candidate.description != "" {
+					line += "\t" + candidate.description
+				}
+				if _, err := fmt.Fprintln(out, line); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+}
+
+type candidate struct{ text, description string }
+
+// typedWords is what was understood of a line that is not complete.
+type typedWords struct {
+	command *cli.Command // the innermost one
+	store   string
+	names   int      // arguments
+	value   cli.Flag // the flag whose value is being typed
+}
+
+func (t *typedWords) complete(ctx context.Context, words []string) []candidate {
+	if len(words) == 0 {
+		words = []string{""}
+	}
+	words, current := words[:len(words)-1], words[len(words)-1]
+	if current == `""` { // as PowerShell has to pass an empty word
+		current = ""
+	}
+	for _, word := range words {
+		if word == "--" {
+			return nil
+		}
+		t.read(word)
+	}
+	var all []candidate
+	prefix := ""
+	name, _, hasValue := strings.Cut(current, "=")
+	switch f := t.flag(name); {
+	case t.value != nil:
+		all = valuesOf(t.value)
+	case hasValue && f != nil:
+		prefix, all = name+"=", valuesOf(f)
+	case strings.HasPrefix(current, "-"):
+		all = t.flags()
+	case len(t.command.VisibleCommands()) > 0:
+		all = commandsOf(t.command)
+	case t.command.Metadata["completes"] == "flags" && t.wantsName():
+		all = namesIn(ctx, t.store)
+	}
+	var fitting []candidate
+	for _, c := range all {
+		if c.text = prefix + c.text; strings.HasPrefix(c.text, current) {
+			fitting = append(fitting, c)
+		}
+	}
+	return fitting
+}
+
+// read takes one whole word.
+func (t *typedWords) read(word string) {
+	if t.value != nil {
+		t.set(t.value, word)
+		t.value = nil
+		return
+	}
+	if strings.HasPrefix(word, "-") {
+		name, value, hasValue := strings.Cut(word, "=")
+		f := t.flag(name)
+		takesValue, ok := f.(cli.DocGenerationFlag)
+		switch {
+		case f == nil || !ok || !takesValue.TakesValue():
+		case hasValue:
+			t.set(f, value)
+		default:
+			t.value = f
+		}
+		return
+	}
+	if below := t.command.Command(word); below != nil {
+		t.command = below
+		return
+	}
+	t.names++
+}
+
+func (t *typedWords) set(f cli.Flag, value string) {
+	if f.Names()[0] == "store" {
+		t.store = value
+	}
+}
+
+// wantsName reports whether the next argument is the name of a flag: with some
+// commands only the first is.
+func (t *typedWords) wantsName() bool {
+	return t.names == 0 || strings.HasSuffix(t.command.ArgsUsage, "NAME...") || strings.HasSuffix(t.command.ArgsUsage, "[NAME...]")
+}
+
+// flag gives the flag that a word such as --store names, with global ones.
+func (t *typedWords) flag(word string) cli.Flag {
+	name, isFlag := strings.CutPrefix(word, "-")
+	if !isFlag {
+		return nil
+	}
+	name = strings.TrimPrefix(name, "-")
+	for _, c := range t.command.Lineage() {
+		for _, f := range c.Flags {
+			if slices.Contains(f.Names(), name) {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+// flags gives those that the command takes.
+func (t *typedWords) flags() []candidate {
+	var all []candidate
+	for _, c := range t.command.Lineage() {
+		for _, f := range c.Flags {
+			usage := ""
+			if documented, ok := f.(cli.DocGenerationFlag); ok {
+				usage = documented.GetUsage()
+			}
+			all = append(all, candidate{"--" + f.Names()[0], usage})
+		}
+	}
+	if !slices.ContainsFunc(all, func(c candidate) bool { return c.text == "--help" }) {
+		all = append(all, candidate{"--help", "show help"})
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.text, b.text) })
+	return slices.CompactFunc(all, func(a, b candidate) bool { return a.text == b.text })
+}
+
+func commandsOf(c *cli.Command) []candidate {
+	var all []candidate
+	for _, below := range c.VisibleCommands() {
+		all = append(all, candidate{below.Name, below.Usage})
+	}
+	return all
+}
+
+// valuesOf gives what a flag can be set to, where that is known.
+func valuesOf(f cli.Flag) []candidate {
+	var values []string
+	switch f.Names()[0] {
+	case "output":
+		values = []string{"table", "json"}
+	case "store":
+		values = []string{"thrift://", "bolt:", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "consul://"}
+	case "log-format":
+		values = []string{"text", "json"}
+	case "log-level":
+		values = []string{"debug", "info", "warn", "error"}
+	}
+	var all []candidate
+	for _, v := range values {
+		all = append(all, candidate{text: v})
+	}
+	return all
+}
+
+// namesIn gives the names of the flags of a store, if it gives them soon. A bolt
+// file that another process has open is not waited for.
+func namesIn(ctx context.Context, url string) []candidate {
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
+	defer cancel()
+	// A client that still waits when the time is up must not keep the shell.
+	found := make(chan []candidate, 1)
+	go func() {
+		var all []candidate
+		defer func() { found <- all }()
+		s, err := openStore(url, existing)
+		if err != nil {
+			return
+		}
+		defer func() { _ = s.Close() }()
+		for f, err := range s.List(ctx) {
+			if err == nil && display(f.Name) == f.Name {
+				all = append(all, candidate{f.Name, describeState(f).text})
+			}
+		}
+	}()
+	select {
+	case all := <-found:
+		return all
+	case <-ctx.Done():
+		return nil
+	}
+}

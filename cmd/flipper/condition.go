@@ -1,0 +1,200 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+const checkHelp = `A check is an attribute, an operator and a value: 'plan=pro', 'plan!=free',
+'age>=18', 'age<65', or as the Python client writes it: age__gte=18,
+plan__in=pro,team, plan__not_in='["free"]'. The operators are = != > >= < <=, and
+eq ne gt gte lt lte in not_in after two underscores. Quote what a shell reads: > <.
+All checks must hold. A flag with conditions is on for whom all of them let
+through; its rollout is not asked then. A check on an attribute that a request
+does not have is passed.`
+
+func (p *program) conditionCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "condition",
+		Usage: "say whom a flag is on for",
+		Commands: []*cli.Command{
+			{
+				Name: "add", Usage: "add a condition to those that must hold", ArgsUsage: "NAME CHECK... | JSON",
+				Description: checkHelp + "\n\n" + valueHelp,
+				Metadata:    completesFlags,
+				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
+					return p.changeConditions(ctx, c, s, func(name string, conditions []targeting.Condition) error {
+						for _, condition := range conditions {
+							if err := s.AddCondition(ctx, name, condition); err != nil {
+								return err
+							}
+						}
+						return nil
+					})
+				}),
+			},
+			{
+				Name: "set", Usage: "replace all conditions", ArgsUsage: "NAME CHECK... | JSON",
+				Description: "As JSON, several conditions can be given: a list of stored forms.\n\n" + checkHelp + "\n\n" + valueHelp,
+				Metadata:    completesFlags,
+				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
+					return p.changeConditions(ctx, c, s, func(name string, conditions []targeting.Condition) error {
+						return s.SetConditions(ctx, name, conditions...)
+					})
+				}),
+			},
+			{
+				Name: "clear", Usage: "remove all conditions", ArgsUsage: "NAME",
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.clearConditions),
+			},
+		},
+	}
+}
+
+func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opened, change func(string, []targeting.Condition) error) error {
+	args := c.Args().Slice()
+	if len(args) < 2 {
+		return usagef("write %s NAME CHECK, as in %[1]s NAME age__gte=18 (see %[1]s --help)", c.FullName())
+	}
+	conditions, err := parseConditions(args[1:])
+	if err != nil {
+		return err
+	}
+	if c.Name == "add" && len(conditions) > 1 {
+		return usagef("condition add takes one condition: write several with condition set")
+	}
+	if err := change(args[0], conditions); err != nil {
+		return s.noSuchFlag(ctx, args[0], err)
+	}
+	return p.changed(ctx, c, s, "changed", args[0])
+}
+
+func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	if err := s.SetConditions(ctx, name); err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.changed(ctx, c, s, "changed", name)
+}
+
+// parseConditions reads one condition of checks, or stored forms.
+func parseConditions(args []string) ([]targeting.Condition, error) {
+	if len(args) == 1 {
+		text := targeting.JSON(strings.TrimSpace(args[0]))
+		var conditions []targeting.Condition
+		var err error
+		switch {
+		case strings.HasPrefix(string(text), "["):
+			conditions, err = targeting.ParseConditions(text)
+		case strings.HasPrefix(string(text), "{"):
+			conditions = make([]targeting.Condition, 1)
+			conditions[0], err = targeting.ParseCondition(text)
+		}
+		if err != nil {
+			return nil, usagef("%w", err)
+		}
+		if conditions != nil {
+			return conditions, nil
+		}
+	}
+	var checks []targeting.Check
+	for _, arg := range args {
+		check, err := parseCheck(arg)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, check)
+	}
+	condition := targeting.NewCondition(checks...)
+	if err := condition.Err(); err != nil {
+		return nil, usagef("%w", err)
+	}
+	return []targeting.Condition{condition}, nil
+}
+
+// signs are the operators in signs, those that another one begins with later.
+var signs = []struct {
+	text     string
+	operator targeting.Operator
+}{
+	{"!=", targeting.OpNotEqual},
+	{">=", targeting.OpGreaterOrEqual},
+	{"<=", targeting.OpLessOrEqual},
+	{"==", targeting.OpEqual},
+	{"=", targeting.OpEqual},
+	{">", targeting.OpGreater},
+	{"<", targeting.OpLess},
+}
+
+// parseCheck reads attribute, operator and value.
+func parseCheck(text string) (targeting.Check, error) {
+	at := strings.IndexAny(text, "!=<>")
+	if at <= 0 {
+		return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
+	}
+	left, rest := strings.TrimSpace(text[:at]), text[at:]
+	for _, sign := range signs {
+		right, ok := strings.CutPrefix(rest, sign.text)
+		if !ok {
+			continue
+		}
+		key, kind, err := cutKind(left)
+		if err != nil {
+			return targeting.Check{}, err
+		}
+		variable, operator, err := parseCheckKey(key)
+		if err != nil {
+			return targeting.Check{}, usagef("%w", err)
+		}
+		if sign.text != "=" {
+			if operator != targeting.OpEqual {
+				return targeting.Check{}, usagef("check %q: has two operators", text)
+			}
+			operator = sign.operator
+			right = strings.TrimSpace(right)
+		}
+		value, err := parseCheckValue(operator, kind, right)
+		if err != nil {
+			return targeting.Check{}, usagef("check %q: %w", text, err)
+		}
+		return targeting.NewCheck(variable, operator, value), nil
+	}
+	return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
+}
+
+// parseCheckKey takes __eq too, which people expect, and the Python client writes
+// as the bare name.
+func parseCheckKey(key string) (string, targeting.Operator, error) {
+	if variable, ok := strings.CutSuffix(key, "__eq"); ok && !strings.Contains(variable, "__") {
+		return variable, targeting.OpEqual, nil
+	}
+	return targeting.ParseCheckKey(key)
+}
+
+// parseCheckValue reads the value; in takes a,b beside a JSON list.
+func parseCheckValue(operator targeting.Operator, kind, text string) (targeting.Value, error) {
+	isList := operator == targeting.OpIn || operator == targeting.OpNotIn
+	if !isList || strings.HasPrefix(text, "[") {
+		return parseValue(kind, text)
+	}
+	var values []targeting.Value
+	for element := range strings.SplitSeq(text, ",") {
+		v, err := parseValue(kind, strings.TrimSpace(element))
+		if err != nil {
+			return targeting.Value{}, err
+		}
+		values = append(values, v)
+	}
+	return targeting.List(values...), nil
+}

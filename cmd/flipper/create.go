@@ -1,0 +1,64 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/store"
+)
+
+func (p *program) createCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "create",
+		Usage:       "make a flag",
+		ArgsUsage:   "NAME",
+		Description: "The flag is disabled, unless --enabled is given. A flag that exists stays as it is.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "enabled", Usage: "make it enabled"},
+			&cli.StringFlag{Name: "data", Usage: "client data, a JSON object"},
+		},
+		Action: p.withStore(creating, p.create),
+	}
+}
+
+func (p *program) create(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	opts := []flipper.CreateOption{flipper.WithEnabled(c.Bool("enabled"))}
+	if text := c.String("data"); text != "" {
+		data, err := parseObject("--data", text)
+		if err != nil {
+			return err
+		}
+		opts = append(opts, flipper.WithClientData(data))
+	}
+	_, err = s.Create(ctx, name, opts...)
+	if errors.Is(err, store.ErrExists) {
+		return &restated{fmt.Sprintf("there is a flag %s already: it stays as it is (flipper get shows it)", display(name)), err}
+	}
+	if err != nil {
+		return err
+	}
+	return p.changed(ctx, c, s, "created", name)
+}
+
+// changed tells of a change that was made: with -o json, the flag as it is now.
+func (p *program) changed(ctx context.Context, c *cli.Command, s *opened, verb, name string) error {
+	if !asJSON(c) {
+		return p.printf("%s %s", verb, display(name))
+	}
+	f, err := s.Lookup(ctx, name)
+	if err != nil {
+		return err
+	}
+	return p.printFlag(c, f)
+}

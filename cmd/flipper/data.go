@@ -1,0 +1,121 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+func (p *program) dataCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "data",
+		Usage: "show and change a flag's client data",
+		Commands: []*cli.Command{
+			{
+				Name: "show", Usage: "show the client data, as JSON", ArgsUsage: "NAME",
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.showData),
+			},
+			{
+				Name: "merge", Usage: "merge into the client data", ArgsUsage: "NAME key=value... | JSON | -",
+				Description: "Keys that are there are replaced, others stay. What to merge is written as\n" +
+					"key=value, as a JSON object, or comes from standard input, for -.\n\n" + valueHelp,
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.mergeData),
+			},
+		},
+	}
+}
+
+func (p *program) showData(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	f, err := s.Lookup(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	if f.ClientData == "" {
+		return p.printf("{}")
+	}
+	return p.printf("%s", f.ClientData)
+}
+
+func (p *program) mergeData(ctx context.Context, c *cli.Command, s *opened) error {
+	args := c.Args().Slice()
+	if len(args) < 2 {
+		return usagef("write %s NAME key=value (see %[1]s --help)", c.FullName())
+	}
+	name, args := args[0], args[1:]
+	data, err := p.parseData(ctx, args)
+	if err != nil {
+		return err
+	}
+	if err := s.SetClientData(ctx, name, data); err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.changed(ctx, c, s, "changed", name)
+}
+
+// parseData reads key=value arguments, an object, or an object from the input.
+func (p *program) parseData(ctx context.Context, args []string) (map[string]any, error) {
+	switch {
+	case len(args) == 1 && args[0] == "-":
+		text, err := p.readAll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return parseObject("standard input", string(text))
+	case len(args) == 1 && strings.HasPrefix(strings.TrimSpace(args[0]), "{"):
+		return parseObject("client data", args[0])
+	}
+	attrs, err := parseAttributes(args, "")
+	if err != nil {
+		return nil, err
+	}
+	data := map[string]any{}
+	for _, a := range attrs {
+		data[a.Name] = a.Value
+	}
+	return data, nil
+}
+
+// parseObject reads the text of a JSON object.
+func parseObject(what, text string) (map[string]any, error) {
+	v, err := targeting.ParseJSON(targeting.JSON(text))
+	if err != nil {
+		return nil, usagef("%s: %w", what, err)
+	}
+	if v.Kind() != targeting.KindObject {
+		return nil, usagef(`%s: must be a JSON object, such as {"owner": "search"}, not %s`, what, v.Kind())
+	}
+	data := map[string]any{}
+	for _, m := range v.Members() {
+		data[m.Key] = m.Value
+	}
+	return data, nil
+}
+
+// readAll reads the input to its end.
+func (p *program) readAll(ctx context.Context) ([]byte, error) {
+	var all []byte
+	lines := readLines(ctx, p.in)
+	for {
+		text, err := next(ctx, lines)
+		all = append(all, text...)
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

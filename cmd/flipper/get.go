@@ -1,0 +1,74 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+func (p *program) getCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "get",
+		Usage:       "show a flag",
+		ArgsUsage:   "NAME",
+		Description: "With -o json, gives the flag's stored form, byte for byte.",
+		Metadata:    completesFlags,
+		Action:      p.withStore(existing, p.get),
+	}
+}
+
+func (p *program) get(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	f, err := s.Lookup(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.printFlag(c, f)
+}
+
+// printFlag shows one flag.
+func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
+	if asJSON(c) {
+		text, err := stored(f)
+		if err != nil {
+			return err
+		}
+		return p.printf("%s", text)
+	}
+	data := f.ClientData
+	if data == "" {
+		data = "{}"
+	}
+	rows := [][]cell{
+		{{text: "name:"}, {text: display(f.Name)}},
+		{{text: "state:"}, describeState(f)},
+		{{text: "conditions:"}, {text: describeConditions(f.Conditions)}},
+		{{text: "rollout:"}, {text: describeBucketer(f.Bucketer, time.Now())}},
+	}
+	if f.Bucketer.Percentage().IsRamp() {
+		rows = append(rows, []cell{{text: "ramp:"}, {text: describeRamp(f.Bucketer.Percentage())}})
+	}
+	return p.printTable(append(rows,
+		[]cell{{text: "client data:"}, {text: string(canonical(data))}},
+		[]cell{{text: "created:"}, {text: describeTime(f.Created)}},
+	))
+}
+
+// canonical gives JSON text in one line.
+func canonical(text targeting.JSON) targeting.JSON {
+	v, err := targeting.ParseJSON(text)
+	if err != nil {
+		return text
+	}
+	return targeting.JSON(v.String())
+}

@@ -1,0 +1,81 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// checkOutput refuses forms of results that there are not.
+func checkOutput(c *cli.Command) error {
+	switch form := c.String("output"); form {
+	case "table", "json":
+		return nil
+	default:
+		return usagef("--output %q: use table or json", form)
+	}
+}
+
+// asJSON reports whether results are to be JSON.
+func asJSON(c *cli.Command) bool { return c.String("output") == "json" }
+
+// A cell is one of a table, with its colour.
+type cell struct{ text, colour string }
+
+// printTable writes rows in columns that are as wide as they have to be.
+func (p *program) printTable(rows [][]cell) error {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		for i, c := range row {
+			b.WriteString(p.paint(c.colour, c.text))
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(p.out, b.String())
+	return err
+}
+
+// printf writes a line of results.
+func (p *program) printf(format string, args ...any) error {
+	_, err := fmt.Fprintf(p.out, format+"\n", args...)
+	return err
+}
+
+// display gives a name as it can be shown: what a terminal might take for a
+// command, and what cannot be seen, is quoted.
+func display(name string) string {
+	printable := func(r rune) bool { return unicode.IsPrint(r) && r != ' ' && r != '"' }
+	if name != "" && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool { return !printable(r) }) < 0 {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// stored gives a flag's stored form as it lies in Redis and Consul: what -o json
+// shows of a flag.
+func stored(f *store.Flag) (string, error) {
+	text, err := store.Encode(f)
+	return string(text), err
+}

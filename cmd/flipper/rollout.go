@@ -1,0 +1,139 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/targeting"
+)
+
+const rolloutHelp = `A share is written 0.1 or 10%. With --by, the same users get the flag every time,
+and stay in when the share grows: name the attribute that tells them apart, such as
+user_id, in the kind in which services give it. With --random, each evaluation
+draws anew. There are 100 buckets, and 10% turns on buckets 0 to 10: eleven of them,
+as in the Python client. A flag that has conditions does not ask its rollout when a
+request has attributes.`
+
+func (p *program) rolloutCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "rollout",
+		Usage: "give a flag to a share of the traffic",
+		Commands: []*cli.Command{
+			{
+				Name: "percentage", Usage: "a share that stays as it is", ArgsUsage: "NAME SHARE",
+				Description: rolloutHelp,
+				Flags:       shareFlags(),
+				Metadata:    completesFlags,
+				Action:      p.withStore(existing, p.rolloutPercentage),
+			},
+			{
+				Name: "ramp", Usage: "a share that rises over time", ArgsUsage: "NAME",
+				Description: rolloutHelp,
+				Flags: append([]cli.Flag{
+					&cli.StringFlag{Name: "from", Usage: "share at the start", Value: "0%"},
+					&cli.StringFlag{Name: "to", Usage: "share at the end", Value: "100%"},
+					&cli.StringFlag{Name: "over", Usage: "how long it takes, such as 90m, 24h or 7d"},
+					&cli.StringFlag{Name: "start", Usage: "when it begins: seconds since 1970, or as in 2026-01-31T18:00:00Z", Value: "now"},
+				}, shareFlags()...),
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.rolloutRamp),
+			},
+			{
+				Name: "off", Usage: "no share: an enabled flag is on for all whom its conditions let through", ArgsUsage: "NAME",
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.rolloutOff),
+			},
+		},
+	}
+}
+
+func shareFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "by", Usage: "sticky, by this attribute; several: repeat it, or a,b"},
+		&cli.BoolFlag{Name: "by-all", Usage: "sticky, by all attributes of the request"},
+		&cli.BoolFlag{Name: "random", Usage: "drawn anew for each evaluation"},
+	}
+}
+
+// bucketer makes what the flags of shareFlags say.
+func bucketer(c *cli.Command, share targeting.Percentage) (targeting.Bucketer, error) {
+	by := c.StringSlice("by")
+	given := 0
+	for _, set := range []bool{len(by) > 0, c.Bool("by-all"), c.Bool("random")} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return targeting.Bucketer{}, usagef("say whom the share is of, with one of --by user_id (sticky), --by-all and --random (see %s --help)", c.FullName())
+	case c.Bool("random"):
+		return targeting.NewPercentageBucketer(share), nil
+	}
+	return targeting.NewConsistentHashBucketer(share, by...), nil
+}
+
+func (p *program) rolloutPercentage(ctx context.Context, c *cli.Command, s *opened) error {
+	if c.NArg() != 2 {
+		return usagef("write %s NAME 10%% --by user_id (see %[1]s --help)", c.FullName())
+	}
+	share, err := parseShare(c.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	return p.setRollout(ctx, c, s, c.Args().First(), targeting.FixedPercentage(share))
+}
+
+func (p *program) rolloutRamp(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	from, err := parseShare(c.String("from"))
+	if err != nil {
+		return err
+	}
+	to, err := parseShare(c.String("to"))
+	if err != nil {
+		return err
+	}
+	if !c.IsSet("over") {
+		return usagef("say how long the ramp takes, with --over 24h (see %s --help)", c.FullName())
+	}
+	over, err := parseDuration(c.String("over"))
+	if err != nil {
+		return err
+	}
+	start, err := parseTime(c.String("start"))
+	if err != nil {
+		return err
+	}
+	return p.setRollout(ctx, c, s, name, targeting.LinearRamp(from, to, start.Truncate(time.Second), over))
+}
+
+func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, name string, share targeting.Percentage) error {
+	b, err := bucketer(c, share)
+	if err != nil {
+		return err
+	}
+	if err := s.SetBucketer(ctx, name, b); err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.changed(ctx, c, s, "changed", name)
+}
+
+func (p *program) rolloutOff(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	if err := s.SetBucketer(ctx, name, targeting.NoBucketer()); err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.changed(ctx, c, s, "changed", name)
+}

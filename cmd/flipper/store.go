@@ -1,0 +1,186 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/internal/storeurl"
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/store/bolt"
+)
+
+// An access says what a command does with a store.
+type access bool
+
+const (
+	// existing is for commands that need flags to be there: a file that is
+	// missing is a mistake.
+	existing access = false
+	// creating is for commands that may make the first flag.
+	creating access = true
+)
+
+// An opened is a store that a command manages.
+type opened struct {
+	*flipper.FeatureFlagClient
+	watcher store.Watcher // the same store; each question takes the timeout at most
+	place   string
+}
+
+// withStore makes the action of a command that needs the store.
+func (p *program) withStore(a access, do func(ctx context.Context, c *cli.Command, s *opened) error) cli.ActionFunc {
+	return func(ctx context.Context, c *cli.Command) (err error) {
+		if err := checkOutput(c); err != nil {
+			return err
+		}
+		url := c.String("store")
+		s, err := openStore(url, a)
+		if err != nil {
+			return explain(err, url)
+		}
+		defer func() {
+			if e := s.Close(); e != nil {
+				err = errors.Join(err, e)
+			}
+		}()
+		patient := &patientStore{s.Watcher, c.Duration("timeout")}
+		err = do(ctx, c, &opened{flipper.New(patient), patient, s.Place})
+		if ctx.Err() != nil && err != nil {
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		return explain(err, url)
+	}
+}
+
+// openStore opens a store for one command. What stores and their clients log is
+// of no use then: the command says what failed.
+func openStore(url string, a access) (*storeurl.Store, error) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	logging.Disable()
+	scheme, path, _ := strings.Cut(url, ":")
+	switch {
+	case scheme == "memory":
+		return nil, usagef("flags in memory: are gone when a command ends: name another --store")
+	case scheme == "bolt" && path != "" && a == existing:
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); errors.Is(err, fs.ErrNotExist) {
+			return nil, &codedError{exitUnavailable, fmt.Errorf("there is no file %s (flipper create and import make it)", path)}
+		}
+	}
+	return storeurl.Open(url)
+}
+
+// A patientStore limits how long a question may take, whatever the command does
+// with the answers.
+type patientStore struct {
+	store.Watcher
+	timeout time.Duration
+}
+
+func (s *patientStore) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, s.timeout)
+}
+
+func (s *patientStore) Get(ctx context.Context, name string) (*store.Flag, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.Watcher.Get(ctx, name)
+}
+
+func (s *patientStore) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.Watcher.Put(ctx, f)
+}
+
+func (s *patientStore) Delete(ctx context.Context, name string) error {
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	return s.Watcher.Delete(ctx, name)
+}
+
+func (s *patientStore) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
+	return func(yield func(*store.Flag, error) bool) {
+		ctx, cancel := s.limit(ctx)
+		defer cancel()
+		s.Watcher.List(ctx)(yield)
+	}
+}
+
+// explain puts what to do first, where the cause alone leaves a person without
+// an idea. The chain of errors stays.
+func explain(err error, url string) error {
+	if err == nil {
+		return nil
+	}
+	scheme, _, _ := strings.Cut(url, ":")
+	shown := redacted(url)
+	advise := func(format string, args ...any) error {
+		return fmt.Errorf("%s (%w)", fmt.Sprintf(format, args...), err)
+	}
+	text := err.Error()
+	switch {
+	case errors.Is(err, bolt.ErrLocked):
+		return advise("another process has the file open: if it is flipper serve, ask it with --store %s", managedStore)
+	case !errors.Is(err, store.ErrUnavailable):
+		return err
+	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"), strings.Contains(text, "invalid password"):
+		return advise("wrong password: put %s://USER:PASSWORD@HOST:PORT into FLIPPER_STORE", scheme)
+	case scheme == "thrift" && errors.Is(err, syscall.ECONNREFUSED):
+		return advise("no server at %s: start one with flipper serve, or name another --store", shown)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return advise("nothing listens at %s: is the server running, and is --store right?", shown)
+	case errors.Is(err, context.DeadlineExceeded):
+		return advise("no answer from %s: is --store right? (--timeout gives it longer)", shown)
+	}
+	return advise("cannot use %s: is --store right?", shown)
+}
+
+// noSuchFlag adds to the error of a flag that is not there which one may have
+// been meant, if the store says so soon.
+func (s *opened) noSuchFlag(ctx context.Context, name string, err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var there []string
+	for f, err := range s.List(ctx) {
+		if err == nil {
+			there = append(there, f.Name)
+		}
+	}
+	return &restated{fmt.Sprintf("there is no flag %s%s (flipper list shows all)", display(name), didYouMean(name, there)), err}
+}
+
+// forEach does something to each of the flags named, also after an error, and
+// joins the errors.
+func (s *opened) forEach(ctx context.Context, names []string, do func(name string) error) error {
+	var errs []error
+	for _, name := range names {
+		if err := do(name); err != nil {
+			errs = append(errs, s.noSuchFlag(ctx, name, err))
+			if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
