@@ -16,7 +16,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,6 +29,10 @@ const (
 
 	// maxKeptReply is the largest reply whose buffer is used again.
 	maxKeptReply = 64 << 10
+
+	// maxWaitingReplies is how large replies to pipelined requests may be together
+	// before they are sent.
+	maxWaitingReplies = 16 << 10
 
 	// maxLoggedName bounds what of a client's text is logged.
 	maxLoggedName = 64
@@ -46,15 +49,17 @@ type connection struct {
 	in      *bufio.Reader
 	message *message
 
-	// idle says that no part of a request is there. Whoever turns it off
-	// decides what becomes of the connection.
-	idle atomic.Bool
+	// waiting are replies that are sent with the next one, or nil.
+	waiting *bytes.Buffer
+	// writeDeadline is when the connection gives up writing.
+	writeDeadline time.Time
+	known         bool // whether it ever made a call
 
-	// The place among the idle connections, or nil; guarded by the server.
-	place  *list.Element
-	places *list.List
+	activity
 
-	evicted bool // guarded by the server
+	// Guarded by the server.
+	place   *list.Element // among the strangers, or nil
+	evicted bool
 }
 
 func newConnection(s *Server, conn net.Conn) *connection {
@@ -62,7 +67,6 @@ func newConnection(s *Server, conn net.Conn) *connection {
 	c.reader.conn = conn
 	c.in = bufio.NewReaderSize(&c.reader, readBufferSize)
 	c.message = newMessage(s, c.in)
-	c.idle.Store(true)
 	return c
 }
 
@@ -123,14 +127,33 @@ func (c *connection) handshake() bool {
 
 // awaitRequest waits for the first byte of a request.
 func (c *connection) awaitRequest() bool {
+	if c.in.Buffered() > 0 && !c.server.stopped.Load() {
+		return c.waiting == nil || c.waiting.Len() < maxWaitingReplies || c.sendWaiting()
+	}
+	if !c.sendWaiting() {
+		return false
+	}
+	c.become(stateAnswering, stateIdle)
+	// Whoever stops the server does so first, and then ends who is idle.
+	if c.server.stopped.Load() {
+		return false
+	}
 	c.reader.allow(c.server.idleTimeout)
 	_, err := c.in.Peek(1)
-	return c.idle.CompareAndSwap(true, false) && err == nil
+	return c.become(stateIdle, stateReceiving) && err == nil
 }
 
 // exchange reads a request and answers it. It reports whether the connection can
 // be used further.
 func (c *connection) exchange() bool {
+	if c.answerHeld() {
+		return true
+	}
+	// What follows may wait, for the client or for the store.
+	if !c.sendWaiting() {
+		return false
+	}
+	c.become(stateAnswering, stateReceiving)
 	c.reader.allow(c.server.readTimeout)
 	ctx := context.Background() // reading has a deadline of its own
 	protocol, err := c.message.begin()
@@ -169,7 +192,48 @@ func (c *connection) exchange() bool {
 	if _, failed := result.(exceptionStruct); failed {
 		kind = apache.EXCEPTION
 	}
-	return c.reply(protocol, name, kind, id, result) && c.server.endCall(c)
+	return c.reply(protocol, name, kind, id, result)
+}
+
+// answerHeld answers a request for a flag that is in memory. It reports false, and
+// has read nothing, if the request is anything else.
+func (c *connection) answerHeld() bool {
+	if c.server.held == nil || c.server.service.isClosed() {
+		return false
+	}
+	arrived, _ := c.in.Peek(c.in.Buffered())
+	request, ok := parseGetRequest(arrived)
+	if !ok || request.size > c.server.maxMessageSize {
+		return false
+	}
+	observer, begin := c.server.observer, time.Time{}
+	if observer != nil {
+		begin = time.Now()
+	}
+	body := c.heldBody(&request)
+	if body == nil || !c.server.beginCall(c) {
+		return false
+	}
+	if c.waiting == nil {
+		c.waiting = replyBuffers.Get().(*bytes.Buffer)
+	}
+	c.waiting.Write(request.appendReply(c.waiting.AvailableBuffer(), body))
+	c.in.Discard(request.size)
+	if observer != nil {
+		observer.CallEnded(request.method.name, OutcomeOK, time.Since(begin))
+	}
+	return true
+}
+
+// heldBody gives the reply to a request, or nil if only a call can tell. If it
+// panics, a call may too, and answers that.
+func (c *connection) heldBody(r *getRequest) (body []byte) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.logPanic("a call panicked", p, "method", r.method.name)
+		}
+	}()
+	return c.server.held.body(r.method, r.name)
 }
 
 // answer gives the reply to a request, and tells the observer. call is nil if
@@ -237,12 +301,7 @@ func (c *connection) cancelWhenGone(cancel func()) (end func()) {
 // reply sends a reply in one piece, in the form in which the request came.
 func (c *connection) reply(protocol apache.TProtocol, name string, kind apache.TMessageType, id int32, result apache.TStruct) bool {
 	out := replyBuffers.Get().(*bytes.Buffer)
-	defer func() {
-		if out.Cap() <= maxKeptReply {
-			out.Reset()
-			replyBuffers.Put(out)
-		}
-	}()
+	defer keepBuffer(out)
 	c.message.out = out
 	defer func() { c.message.out = nil }()
 	if c.message.framed {
@@ -267,14 +326,50 @@ func (c *connection) reply(protocol apache.TProtocol, name string, kind apache.T
 		}
 		defer c.server.pending.give(over)
 	}
-	c.conn.SetWriteDeadline(time.Now().Add(c.server.writeTimeout))
-	if _, err := c.conn.Write(out.Bytes()); err != nil {
+	if err := c.write(out.Bytes()); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.refuse("client is too slow to receive a reply", err, "method", clip(name), "reply_bytes", out.Len())
+			c.refuse(tooSlowToReceive, err, "method", clip(name), "reply_bytes", out.Len())
 		}
 		return false
 	}
 	return true
+}
+
+const tooSlowToReceive = "client is too slow to receive a reply"
+
+// sendWaiting sends the replies that wait to be sent.
+func (c *connection) sendWaiting() bool {
+	out := c.waiting
+	if out == nil {
+		return true
+	}
+	c.waiting = nil
+	defer keepBuffer(out)
+	err := c.write(out.Bytes())
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.refuse(tooSlowToReceive, err, "reply_bytes", out.Len())
+	}
+	return err == nil
+}
+
+func keepBuffer(b *bytes.Buffer) {
+	if b.Cap() <= maxKeptReply {
+		b.Reset()
+		replyBuffers.Put(b)
+	}
+}
+
+// write sends replies. To set a deadline costs more than to tell the time, so it is
+// set for a while, and each write has the timeout at least.
+func (c *connection) write(p []byte) error {
+	now, timeout := time.Now(), c.server.writeTimeout
+	c.lastReply.Store(int64(now.Sub(c.server.began)))
+	if c.writeDeadline.Sub(now) < timeout {
+		c.writeDeadline = now.Add(timeout + timeout/4)
+		c.conn.SetWriteDeadline(c.writeDeadline)
+	}
+	_, err := c.conn.Write(p)
+	return err
 }
 
 // refuseRequest logs why a request is not answered, unless its client is just

@@ -88,7 +88,7 @@ func FuzzThriftService(f *testing.F) {
 // to serve.
 func newServedConnection(s *Server, conn net.Conn) *connection {
 	c := newConnection(s, conn)
-	c.place, c.places = s.strangers.PushBack(c), &s.strangers
+	c.place = s.strangers.PushBack(c)
 	return c
 }
 

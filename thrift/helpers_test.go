@@ -183,6 +183,9 @@ func (s *hookedStore) Get(ctx context.Context, name string) (*store.Flag, error)
 	return s.Store.Get(ctx, name)
 }
 
+// Peek leaves all to Get.
+func (s *hookedStore) Peek(string) (*store.Flag, bool) { return nil, false }
+
 func (s *hookedStore) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		for _, err := range s.list {

@@ -408,7 +408,7 @@ func TestConnectionReset(t *testing.T) {
 	conn.SetLinger(0)
 	awaitServer(t, server, func() bool {
 		for c := range server.connections {
-			return !c.idle.Load()
+			return c.state.Load() != stateIdle
 		}
 		return false
 	})

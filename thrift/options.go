@@ -76,8 +76,8 @@ func WithReadTimeout(d time.Duration) ServerOption {
 	return func(s *Server) { s.readTimeout = d }
 }
 
-// WithWriteTimeout sets how long a client may take to receive a reply. The default
-// is 30 seconds.
+// WithWriteTimeout sets how long a client may take to receive a reply; it may get up
+// to a quarter more. The default is 30 seconds.
 func WithWriteTimeout(d time.Duration) ServerOption {
 	return func(s *Server) { s.writeTimeout = d }
 }

@@ -10,10 +10,13 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	apache "github.com/apache/thrift/lib/go/thrift"
+
+	"github.com/flipper-go/flipper/store"
 )
 
 // ErrServerClosed is what [Server.Serve] returns after [Server.Shutdown] or
@@ -45,15 +48,17 @@ type Server struct {
 	ctx      context.Context // of all calls
 	cancel   context.CancelFunc
 	stopping chan struct{} // closed when the server begins to stop
+	stopped  atomic.Bool   // set before, with the lock held
 	running  sync.WaitGroup
 
 	mu          sync.Mutex
-	stopped     bool
 	listeners   map[net.Listener]struct{}
 	connections map[*connection]struct{}
-	// Connections without a call, longest idle first: those that never made
-	// one, and those that did.
-	strangers, regulars list.List
+	strangers   list.List   // the connections that never made a call, oldest first
+	regulars    idleLongest // the others
+
+	began time.Time
+	held  *heldReplies // or nil
 }
 
 // NewServer makes a server of a service. It logs where the service does. Closing
@@ -73,6 +78,10 @@ func NewServer(service *Service, options ...ServerOption) *Server {
 		stopping:       make(chan struct{}),
 		listeners:      make(map[net.Listener]struct{}),
 		connections:    make(map[*connection]struct{}),
+		began:          time.Now(),
+	}
+	if p, ok := service.store.(store.Peeker); ok {
+		s.held = newHeldReplies(p)
 	}
 	s.pending.limit = defaultMaxPending
 	for _, option := range options {
@@ -114,7 +123,7 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		switch {
-		case s.isStopping():
+		case s.stopped.Load():
 			return ErrServerClosed
 		case !isTransient(err):
 			return err
@@ -145,7 +154,7 @@ func isTransient(err error) bool {
 func (s *Server) addListener(l net.Listener) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopped {
+	if s.stopped.Load() {
 		return false
 	}
 	s.listeners[l] = struct{}{}
@@ -157,15 +166,6 @@ func (s *Server) removeListener(l net.Listener) {
 	defer s.mu.Unlock()
 	delete(s.listeners, l)
 	l.Close()
-}
-
-func (s *Server) isStopping() bool {
-	select {
-	case <-s.stopping:
-		return true
-	default:
-		return false
-	}
 }
 
 // Shutdown stops the server gracefully: it accepts no more connections, closes
@@ -202,15 +202,14 @@ func (s *Server) Close() error {
 func (s *Server) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.stopped {
-		s.stopped = true
+	if !s.stopped.Swap(true) {
 		close(s.stopping)
 	}
 	for l := range s.listeners {
 		l.Close()
 	}
 	for c := range s.connections {
-		if c.idle.CompareAndSwap(true, false) {
+		if c.become(stateIdle, stateEnding) {
 			c.cut()
 		}
 	}
@@ -231,7 +230,7 @@ func (s *Server) add(conn net.Conn) {
 		return
 	}
 	rawConn(conn).Close()
-	if s.observer != nil && !s.isStopping() {
+	if s.observer != nil && !s.stopped.Load() {
 		s.observer.ConnectionRefused()
 	}
 }
@@ -241,7 +240,7 @@ func (s *Server) admit(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.stopped:
+	case s.stopped.Load():
 		return false
 	case len(s.connections) >= s.maxConnections && !s.evict():
 		s.log.warn("refused a connection: all are busy",
@@ -250,7 +249,7 @@ func (s *Server) admit(conn net.Conn) bool {
 	}
 	c := newConnection(s, conn)
 	s.connections[c] = struct{}{}
-	c.place, c.places = s.strangers.PushBack(c), &s.strangers
+	c.place = s.strangers.PushBack(c)
 	s.running.Go(c.serve)
 	return true
 }
@@ -261,16 +260,16 @@ func (s *Server) makeRoom() {
 	s.evict()
 }
 
-// evict closes the connection that is idle longest. The caller holds the lock.
+// evict closes the connection that is idle longest, those that never made a call
+// first. The caller holds the lock.
 func (s *Server) evict() bool {
-	front := s.strangers.Front()
-	if front == nil {
-		front = s.regulars.Front()
+	c := s.claimStranger()
+	if c == nil {
+		c = s.regulars.next(s.connections)
 	}
-	if front == nil {
+	if c == nil {
 		return false
 	}
-	c := front.Value.(*connection)
 	s.log.warn("closed the connection idle longest, to make room for another",
 		"remote", c.remote(), "connections", len(s.connections))
 	s.forget(c)
@@ -279,12 +278,27 @@ func (s *Server) evict() bool {
 	return true
 }
 
+func (s *Server) claimStranger() *connection {
+	for e := s.strangers.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*connection); c.end() {
+			return c
+		}
+	}
+	return nil
+}
+
 func (s *Server) forget(c *connection) {
+	s.acquaint(c)
+	delete(s.connections, c)
+}
+
+// acquaint says that a connection is no stranger any more. The caller holds the
+// lock.
+func (s *Server) acquaint(c *connection) {
 	if c.place != nil {
-		c.places.Remove(c.place)
+		s.strangers.Remove(c.place)
 		c.place = nil
 	}
-	delete(s.connections, c)
 }
 
 // remove forgets a connection that has ended.
@@ -301,25 +315,11 @@ func (s *Server) remove(c *connection) {
 // beginCall says that a connection has a call, and so is not idle. It reports
 // false if the connection was closed meanwhile.
 func (s *Server) beginCall(c *connection) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if c.place == nil {
-		return false
+	if !c.known {
+		s.mu.Lock()
+		s.acquaint(c)
+		s.mu.Unlock()
+		c.known = true
 	}
-	c.places.Remove(c.place)
-	c.place = nil
-	return true
-}
-
-// endCall says that a connection is idle again. It reports false if the
-// connection is to end because the server is stopping.
-func (s *Server) endCall(c *connection) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.stopped {
-		return false
-	}
-	c.place, c.places = s.regulars.PushBack(c), &s.regulars
-	c.idle.Store(true)
-	return true
+	return c.become(stateReceiving, stateAnswering) || c.state.Load() == stateAnswering
 }
