@@ -1,0 +1,70 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"errors"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// The types of errors. Where OpenFeature has a code for it, that in lower case is
+// the type.
+const (
+	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
+	ErrorParse          = "parse_error"     // [store.ErrUnreadable]
+	ErrorInvalidContext = "invalid_context" // [targeting.ErrKind]
+	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
+	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
+	ErrorCanceled       = "canceled"        // [context.Canceled]
+	ErrorClosed         = "closed"          // [store.ErrClosed]
+	ErrorInvalid        = "invalid"         // [store.ErrInvalid]
+	ErrorAlreadyExists  = "already_exists"  // [store.ErrExists]
+	ErrorConflict       = "conflict"        // [store.ErrConflict]
+	ErrorGeneral        = "general"         // any other
+)
+
+var errorTypes = []struct {
+	err       error
+	errorType string
+}{
+	{store.ErrNotFound, ErrorFlagNotFound},
+	{store.ErrExists, ErrorAlreadyExists},
+	{store.ErrConflict, ErrorConflict},
+	{store.ErrUnreadable, ErrorParse},
+	{targeting.ErrKind, ErrorInvalidContext},
+	{store.ErrClosed, ErrorClosed},
+	// What a store gives up to wait for is the store's.
+	{store.ErrUnavailable, ErrorUnavailable},
+	{context.DeadlineExceeded, ErrorTimeout},
+	{context.Canceled, ErrorCanceled},
+	{store.ErrInvalid, ErrorInvalid},
+}
+
+// ErrorType gives the type of an error of an evaluation or a store: one of the
+// constants, or "" if err is nil.
+func ErrorType(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, t := range errorTypes {
+		if errors.Is(err, t.err) {
+			return t.errorType
+		}
+	}
+	return ErrorGeneral
+}
+
+// IsFailure reports whether an error of a store says that the store does not work.
+// That a flag is not there, or is there already, or was changed meanwhile, or cannot
+// be stored is an answer, and that the caller gave up is the caller's affair.
+func IsFailure(err error) bool {
+	switch ErrorType(err) {
+	case ErrorParse, ErrorUnavailable, ErrorTimeout, ErrorClosed, ErrorGeneral:
+		return true
+	}
+	return false
+}
