@@ -117,8 +117,7 @@ func (b *batch) evaluateFound(name string, f *store.Flag, err error) Evaluation 
 func (b *batch) evaluate(name string, f *store.Flag, err error, pinned *pin) Evaluation {
 	e := Evaluation{Reason: ReasonError, Err: err}
 	if err == nil {
-		b.request.Random = nil
-		if pinned != nil {
+		if b.request.Drawn = pinned != nil; b.request.Drawn {
 			b.request.Random = pinned.random
 		}
 		e.Enabled, e.Reason, e.Err = f.Evaluate(&b.request)

@@ -122,7 +122,7 @@ func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, pin
 	if pinned.err != nil {
 		return false, ReasonError, pinned.err
 	}
-	r.Time, r.Random = pins.time, pinned.random
+	r.Time, r.Random, r.Drawn = pins.time, pinned.random, true
 	return pinned.flag.Evaluate(r)
 }
 

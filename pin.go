@@ -63,7 +63,7 @@ type pin struct {
 	key    pinKey
 	flag   *store.Flag
 	err    error
-	random func() float64 // what its bucketer draws: always the same
+	random float64 // what its bucketer draws: always the same
 }
 
 // get gives what is pinned under the key, or nil.
@@ -83,7 +83,7 @@ func (p *pins) find(key pinKey) *pin {
 // add pins what was found. Somebody may have been faster, and have answered
 // already: then it gives theirs.
 func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
-	draw := rand.Float64()
+	random := rand.Float64()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if pinned := p.find(key); pinned != nil {
@@ -97,6 +97,6 @@ func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
 		}
 		p.more[key] = pinned
 	}
-	*pinned = pin{key, f, err, func() float64 { return draw }}
+	*pinned = pin{key, f, err, random}
 	return pinned
 }

@@ -65,7 +65,7 @@ func FuzzFlag(f *testing.F) {
 		case !again.Created.Equal(read.Created), again.Bucketer.JSON() != read.Bucketer.JSON(), len(again.Conditions) != len(read.Conditions):
 			t.Fatalf("%s became %s", text, written)
 		}
-		r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(1)}}, Random: func() float64 { return 0.5 }}
+		r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(1)}}, Random: 0.5, Drawn: true}
 		if _, _, err := read.Evaluate(r); err != nil && !errors.Is(err, targeting.ErrKind) {
 			t.Fatalf("error %v does not match ErrKind", err)
 		}

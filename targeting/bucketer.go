@@ -15,13 +15,16 @@ type Bucketer struct{ *bucketer }
 
 type bucketer struct {
 	kind       bucketerKind
-	percentage Percentage
-	keys       []Value  // as stored: usually text, in the order given, no duplicates
+	buckets    int8     // with a constant percentage: how many buckets, from 0, are enabled
 	names      []string // the text among keys, sorted
-	buckets    int      // with a constant percentage: how many buckets, from 0, are enabled
-	source     JSON     // the exact text, if it was read
-	err        error    // why the bucketer cannot be stored
+	keys       []Value  // as stored: usually text, in the order given, no duplicates
+	percentage Percentage
+	source     JSON   // the exact text, if it was read
+	err        *error // why the bucketer cannot be stored; nil if it can
 }
+
+// readNoOp is the NoOpBucketer as every client writes it, which most flags have.
+var readNoOp = &bucketer{kind: noOp, source: `{"type": "NoOpBucketer"}`}
 
 type bucketerKind uint8
 
@@ -54,7 +57,8 @@ func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 	b := &bucketer{kind: consistentHash, percentage: p, err: p.err}
 	for _, key := range keys {
 		if err := validText(key); err != nil && b.err == nil {
-			b.err = fmt.Errorf("bucketer key: %w", err)
+			err = fmt.Errorf("bucketer key: %w", err)
+			b.err = &err
 		}
 		b.keys = append(b.keys, Text(key))
 	}
@@ -66,6 +70,9 @@ func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 // null is the NoOpBucketer. A ramp without start begins at now. The error matches
 // [ErrInvalid].
 func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
+	if text == readNoOp.source {
+		return Bucketer{readNoOp}, nil
+	}
 	v, err := ParseJSON(text)
 	if err != nil {
 		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
@@ -120,7 +127,7 @@ func (b *bucketer) parseKeys(text JSON) error {
 		}
 		b.keys = v.more.list
 	case KindObject:
-		for _, m := range v.more.members {
+		for _, m := range v.more.members() {
 			b.keys = append(b.keys, Text(m.Key))
 		}
 	case KindText:
@@ -145,12 +152,12 @@ func (b *bucketer) compile() {
 		}
 	}
 	slices.Sort(b.names)
-	if b.percentage.ramp {
+	if b.percentage.ramp != nil {
 		return
 	}
 	p, _ := b.percentage.Value(time.Time{})
 	for b.buckets < bucketCount {
-		on, err := scoreEnables(score(b.buckets), p)
+		on, err := scoreEnables(score(int(b.buckets)), p)
 		if err != nil {
 			b.buckets = bucketsUnordered
 			return
@@ -168,7 +175,7 @@ func (b Bucketer) Err() error {
 	if b.bucketer == nil {
 		return nil
 	}
-	return b.err
+	return orNil(b.err)
 }
 
 // IsNoOp reports whether this is the bucketer that leaves an enabled flag on for

@@ -67,18 +67,24 @@ type Check struct {
 	Operator Operator
 	Value    Value
 
-	source JSON                  // the exact text of Value, if it was read
-	set    map[identity]struct{} // the elements of Value, if they are many and to be searched
-	err    error                 // why the check cannot be stored
+	source JSON       // the exact text of Value, if it was read
+	rare   *rareCheck // nil as a rule
+}
+
+// A rareCheck is what few checks have.
+type rareCheck struct {
+	set map[identity]struct{} // the elements of Value, if they are many and to be searched
+	err error                 // why the check cannot be stored
 }
 
 // NewCheck makes a check. The value may be whatever [ValueOf] takes.
 func NewCheck(variable string, operator Operator, value any) Check {
 	v, err := ValueOf(value)
+	c := Check{Variable: variable, Operator: operator, Value: v}
 	if err != nil {
-		err = fmt.Errorf("value of the check on %q: %w", variable, err)
+		c.rare = &rareCheck{err: fmt.Errorf("value of the check on %q: %w", variable, err)}
 	}
-	return Check{Variable: variable, Operator: operator, Value: v, err: err}
+	return c
 }
 
 // Equal holds if the attribute equals value.
@@ -140,8 +146,8 @@ func (c Check) ValueJSON() JSON {
 // validate says what is wrong with a check that a caller made. Checks that are
 // read may be odder than this: they are there, and mean something.
 func (c Check) validate() error {
-	if c.err != nil {
-		return c.err
+	if c.rare != nil && c.rare.err != nil {
+		return c.rare.err
 	}
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w check on %q: %s", ErrInvalid, c.Variable, fmt.Sprintf(format, args...))
@@ -182,37 +188,44 @@ func (c Check) validate() error {
 
 // compile prepares what evaluation needs.
 func (c *Check) compile() {
-	if c.Operator == OpIn || c.Operator == OpNotIn {
-		c.set = scalarSet(c.Value.Elements())
+	if c.Operator != OpIn && c.Operator != OpNotIn {
+		return
+	}
+	if set := scalarSet(c.Value.Elements()); set != nil {
+		rare := rareCheck{set: set}
+		if c.rare != nil {
+			rare.err = c.rare.err
+		}
+		c.rare = &rare
 	}
 }
 
 // contains reports whether the attribute is in the check's value.
-func (c *Check) contains(attribute Value) (bool, error) {
-	if c.set == nil {
+func (c *Check) contains(attribute *Value) (bool, error) {
+	if c.rare == nil || c.rare.set == nil {
 		return c.Value.contains(attribute)
 	}
 	id, ok := attribute.identity()
 	if ok {
-		_, ok = c.set[id]
+		_, ok = c.rare.set[id]
 	}
 	return ok, nil
 }
 
 // holds compares. The error matches [ErrKind].
-func (c *Check) holds(attribute Value) (bool, error) {
+func (c *Check) holds(attribute *Value) (bool, error) {
 	switch c.Operator {
 	case OpEqual:
-		return attribute.Equal(c.Value), nil
+		return equal(attribute, &c.Value), nil
 	case OpNotEqual:
-		return !attribute.Equal(c.Value), nil
+		return !equal(attribute, &c.Value), nil
 	case OpIn:
 		return c.contains(attribute)
 	case OpNotIn:
 		in, err := c.contains(attribute)
 		return !in, err
 	}
-	order, ordered, err := compareOrder(attribute, c.Value)
+	order, ordered, err := compareOrder(attribute, &c.Value)
 	if err != nil || !ordered {
 		return false, err
 	}

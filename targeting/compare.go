@@ -14,7 +14,13 @@ import (
 
 // Equal reports whether a == b in Python: true == 1 == 1.0, numbers compare by
 // exact value, text by code points, and NaN equals nothing.
-func (v Value) Equal(w Value) bool {
+func (v Value) Equal(w Value) bool { return equal(&v, &w) }
+
+// equal is [Value.Equal] without copies, which cost more than to compare.
+func equal(v, w *Value) bool {
+	if v.kind == KindText {
+		return w.kind == KindText && v.text == w.text
+	}
 	if v.isNumber() && w.isNumber() {
 		order, ok := compareNumbers(v, w)
 		return ok && order == 0
@@ -25,20 +31,18 @@ func (v Value) Equal(w Value) bool {
 	switch v.kind {
 	case KindNull:
 		return true
-	case KindText:
-		return v.text == w.text
 	case KindList:
 		if len(v.more.list) != len(w.more.list) {
 			return false
 		}
 		for i := range v.more.list {
-			if !v.more.list[i].Equal(w.more.list[i]) {
+			if !equal(&v.more.list[i], &w.more.list[i]) {
 				return false
 			}
 		}
 		return true
 	default: // KindObject
-		return equalMembers(v.more.members, w.more.members)
+		return equalMembers(v.more.members(), w.more.members())
 	}
 }
 
@@ -70,7 +74,7 @@ func equalMembers(a, b []Member) bool {
 }
 
 func (v Value) member(key string) (Value, bool) {
-	for _, m := range v.more.members {
+	for _, m := range v.more.members() {
 		if m.Key == key {
 			return m.Value, true
 		}
@@ -80,7 +84,7 @@ func (v Value) member(key string) (Value, bool) {
 
 // compareOrder compares two values as Python's < does. ok is false if the two
 // are comparable but unordered, because one is NaN.
-func compareOrder(v, w Value) (order int, ok bool, err error) {
+func compareOrder(v, w *Value) (order int, ok bool, err error) {
 	switch {
 	case v.isNumber() && w.isNumber():
 		order, ok = compareNumbers(v, w)
@@ -92,8 +96,8 @@ func compareOrder(v, w Value) (order int, ok bool, err error) {
 		a, b := v.more.list, w.more.list
 		for i := range min(len(a), len(b)) {
 			// The first unequal pair decides, and that pair alone.
-			if !a[i].Equal(b[i]) {
-				return compareOrder(a[i], b[i])
+			if !equal(&a[i], &b[i]) {
+				return compareOrder(&a[i], &b[i])
 			}
 		}
 		return cmp.Compare(len(a), len(b)), true, nil
@@ -102,7 +106,7 @@ func compareOrder(v, w Value) (order int, ok bool, err error) {
 }
 
 // compareNumbers compares by exact value. ok is false if one is NaN.
-func compareNumbers(v, w Value) (order int, ok bool) {
+func compareNumbers(v, w *Value) (order int, ok bool) {
 	switch {
 	case v.kind == KindFloat && w.kind == KindFloat:
 		return compareFloats(v.float(), w.float())
@@ -130,7 +134,7 @@ func compareFloats(f, g float64) (order int, ok bool) {
 }
 
 // compareIntFloat compares an int or bool with a float, without rounding.
-func compareIntFloat(v Value, f float64) (order int, ok bool) {
+func compareIntFloat(v *Value, f float64) (order int, ok bool) {
 	switch {
 	case math.IsNaN(f):
 		return 0, false
@@ -139,7 +143,7 @@ func compareIntFloat(v Value, f float64) (order int, ok bool) {
 	case v.more != nil:
 		whole, fraction := math.Modf(f)
 		w, _ := big.NewFloat(whole).Int(nil)
-		if order = v.more.int.Cmp(w); order == 0 {
+		if order = v.more.bigInt().Cmp(w); order == 0 {
 			order = cmp.Compare(0, fraction)
 		}
 		return order, true
@@ -159,19 +163,19 @@ func compareIntFloat(v Value, f float64) (order int, ok bool) {
 	return order, true
 }
 
-func (v Value) bigInt() *big.Int {
+func (v *Value) bigInt() *big.Int {
 	if v.more != nil {
-		return v.more.int
+		return v.more.bigInt()
 	}
 	return big.NewInt(int64(v.bits))
 }
 
 // contains reports whether attribute is in v, as Python's "in" does.
-func (v Value) contains(attribute Value) (bool, error) {
+func (v *Value) contains(attribute *Value) (bool, error) {
 	switch v.kind {
 	case KindList:
-		for _, element := range v.more.list {
-			if element.Equal(attribute) {
+		for i := range v.more.list {
+			if equal(&v.more.list[i], attribute) {
 				return true, nil
 			}
 		}

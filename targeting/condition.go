@@ -3,113 +3,163 @@
 
 package targeting
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // A Condition is a set of checks, all of which must hold. The zero Condition has
 // none, and always holds.
 type Condition struct{ *condition }
 
 type condition struct {
-	groups []group
-	source JSON  // the exact text, if it was read
-	err    error // why the condition cannot be stored
-}
-
-// A group is the checks on one variable. Evaluation goes by attribute, so they
-// are together.
-type group struct {
-	variable string
-	checks   []Check
+	// checks are by variable, in the order in which the variables were first met:
+	// evaluation goes by attribute.
+	checks []Check
+	source JSON   // the exact text, if it was read
+	err    *error // why the condition cannot be stored; nil if it can
 }
 
 // NewCondition makes a condition of checks. If one of them cannot be stored,
 // [Condition.Err] says why, and so does every attempt to store the condition.
 func NewCondition(checks ...Check) Condition {
-	c := &condition{}
-	places := map[string]int{}
-	for _, check := range checks {
-		if err := check.validate(); err != nil && c.err == nil {
-			c.err = err
+	c := &condition{checks: arrange(slices.Clone(checks))}
+	for i := range checks {
+		if err := checks[i].validate(); err != nil {
+			c.err = &err
+			break
 		}
-		c.add(check, places)
+	}
+	for i := range c.checks {
+		c.checks[i].compile()
 	}
 	return Condition{c}
 }
 
-// add puts a check where the Python client does: after the others on its
-// variable, or, if there is one with the same operator, in its place. places
-// has the places of the groups by variable; it is the same map for all checks.
-func (c *condition) add(check Check, places map[string]int) {
-	check.compile()
-	place, ok := places[check.Variable]
-	if !ok {
-		places[check.Variable] = len(c.groups)
-		c.groups = append(c.groups, group{check.Variable, []Check{check}})
-		return
+// arrange puts checks where the Python client does: each after the others on its
+// variable, or, if there is one with the same operator, in its place. It may
+// modify checks, which are in the order in which they are given.
+func arrange(checks []Check) []Check {
+	if distinct(checks) {
+		return checks
 	}
-	g := &c.groups[place]
-	for i := range g.checks {
-		if g.checks[i].Operator == check.Operator {
-			g.checks[i] = check
-			return
+	var groups [][]Check
+	places := make(map[string]int) // of the variables' groups
+	for _, check := range checks {
+		place, ok := places[check.Variable]
+		if !ok {
+			place = len(groups)
+			places[check.Variable] = place
+			groups = append(groups, nil)
+		}
+		g := groups[place]
+		if i := slices.IndexFunc(g, func(c Check) bool { return c.Operator == check.Operator }); i >= 0 {
+			g[i] = check
+			continue
+		}
+		groups[place] = append(g, check)
+	}
+	return slices.Concat(groups...)
+}
+
+// distinct reports whether checks are few, and each is on another variable.
+func distinct(checks []Check) bool {
+	if len(checks) > minSet {
+		return false
+	}
+	for i := range checks {
+		for j := range i {
+			if checks[i].Variable == checks[j].Variable {
+				return false
+			}
 		}
 	}
-	g.checks = append(g.checks, check)
+	return true
 }
 
 // ParseCondition reads a condition in its stored form, an object of lists of
 // checks, as the Python client does. It accepts whatever that accepts: more than
 // [NewCondition] does.
 func ParseCondition(text JSON) (Condition, error) {
-	fields, err := SplitObject(text)
+	var some [4]Check
+	checks, err := appendChecks(some[:0], text)
 	if err != nil {
-		return Condition{}, fmt.Errorf("condition: %w", err)
+		return Condition{}, err
 	}
-	c := &condition{source: text}
-	places := map[string]int{}
-	for _, f := range fields {
-		checks, err := splitIterable(f.Value)
-		if err != nil {
-			return Condition{}, fmt.Errorf("checks under %q: %w", f.Name, err)
-		}
-		for _, text := range checks {
-			check, err := parseCheck(text)
-			if err != nil {
-				return Condition{}, fmt.Errorf("check under %q: %w", f.Name, err)
-			}
-			c.add(check, places)
-		}
-	}
-	return Condition{c}, nil
+	return Condition{&condition{checks: slices.Clone(checks), source: text}}, nil
 }
 
 // ParseConditions reads the stored list of conditions.
 func ParseConditions(text JSON) ([]Condition, error) {
-	texts, err := splitIterable(text)
+	var someTexts [8]JSON
+	texts, err := appendIterable(someTexts[:0], text)
 	if err != nil {
 		return nil, fmt.Errorf("conditions: %w", err)
 	}
+	// All conditions are one allocation, and so are all checks: flags are many.
 	conditions := make([]Condition, len(texts))
+	parts := make([]condition, len(texts))
+	var someChecks [8]Check
+	checks := someChecks[:0]
 	for i, text := range texts {
-		if conditions[i], err = ParseCondition(text); err != nil {
+		before := len(checks)
+		if checks, err = appendChecks(checks, text); err != nil {
 			return nil, fmt.Errorf("conditions: element %d: %w", i, err)
 		}
+		parts[i] = condition{source: text, checks: checks[before:]} // for the number
+		conditions[i] = Condition{&parts[i]}
+	}
+	checks = slices.Clone(checks)
+	for i := range parts {
+		n := len(parts[i].checks)
+		parts[i].checks, checks = checks[:n:n], checks[n:]
 	}
 	return conditions, nil
 }
 
-// splitIterable gives the elements of a list. The Python client iterates over
-// whatever is there, so empty text and an empty object count as empty lists.
-func splitIterable(text JSON) ([]JSON, error) {
-	if v, err := ParseJSON(text); err == nil &&
-		(v.kind == KindText && v.text == "" || v.kind == KindObject && len(v.more.members) == 0) {
-		return nil, nil
+// appendChecks appends the checks of a condition in its stored form.
+func appendChecks(checks []Check, text JSON) ([]Check, error) {
+	var someFields [4]Field
+	fields, err := AppendFields(someFields[:0], text)
+	if err != nil {
+		return nil, fmt.Errorf("condition: %w", err)
 	}
-	return splitList(text)
+	before := len(checks)
+	for _, f := range fields {
+		var some [4]JSON
+		texts, err := appendIterable(some[:0], f.Value)
+		if err != nil {
+			return nil, fmt.Errorf("checks under %q: %w", f.Name, err)
+		}
+		for _, text := range texts {
+			check, err := parseCheck(text)
+			if err != nil {
+				return nil, fmt.Errorf("check under %q: %w", f.Name, err)
+			}
+			check.compile()
+			checks = append(checks, check)
+		}
+	}
+	return append(checks[:before], arrange(checks[before:])...), nil
+}
+
+// appendIterable appends the texts of the elements of a list. The Python client
+// iterates over whatever is there, so empty text and an empty object count as
+// empty lists.
+func appendIterable(elements []JSON, text JSON) ([]JSON, error) {
+	if !strings.HasPrefix(string(text), "[") {
+		if v, err := ParseJSON(text); err == nil &&
+			(v.kind == KindText && v.text == "" || v.kind == KindObject && len(v.more.members()) == 0) {
+			return elements, nil
+		}
+	}
+	return appendElements(elements, text)
 }
 
 func parseCheck(text JSON) (Check, error) {
-	fields, err := SplitObject(text)
+	var someFields [4]Field
+	fields, err := AppendFields(someFields[:0], text)
 	if err != nil {
 		return Check{}, err
 	}
@@ -159,7 +209,7 @@ func (c Condition) Err() error {
 	if c.condition == nil {
 		return nil
 	}
-	return c.err
+	return orNil(c.err)
 }
 
 // Checks gives the condition's checks: by variable, in the order in which the
@@ -168,11 +218,7 @@ func (c Condition) Checks() []Check {
 	if c.condition == nil {
 		return nil
 	}
-	var checks []Check
-	for _, g := range c.groups {
-		checks = append(checks, g.checks...)
-	}
-	return checks
+	return append([]Check(nil), c.checks...)
 }
 
 // JSON gives the condition's stored form: exactly as it was read, if it was.
@@ -188,18 +234,20 @@ func (c Condition) JSON() JSON {
 func (c Condition) AppendCanonical(b []byte) []byte {
 	b = append(b, '{')
 	if c.condition != nil {
-		for i, g := range c.groups {
-			if i > 0 {
+		for i, check := range c.checks {
+			switch {
+			case i > 0 && c.checks[i-1].Variable == check.Variable:
 				b = append(b, ", "...)
+			case i > 0:
+				b = append(b, "], "...)
+				fallthrough
+			default:
+				b = AppendText(b, check.Variable)
+				b = append(b, ": ["...)
 			}
-			b = AppendText(b, g.variable)
-			b = append(b, ": ["...)
-			for j, check := range g.checks {
-				if j > 0 {
-					b = append(b, ", "...)
-				}
-				b = check.appendCanonical(b)
-			}
+			b = check.appendCanonical(b)
+		}
+		if len(c.checks) > 0 {
 			b = append(b, ']')
 		}
 	}

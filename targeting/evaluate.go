@@ -4,12 +4,8 @@
 package targeting
 
 import (
-	"crypto/sha1" //nolint:gosec // the stored format's hash, not a secret's
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -42,6 +38,11 @@ type Attr struct {
 
 // A Request is what a flag is evaluated for. Of attributes of one name, the last
 // counts, and those in Attrs win over those in Inherited.
+//
+// Flags can be evaluated for a Request one after another, but not at the same
+// time: it keeps the buckets that it was put in, so that flags with the same
+// whitelist are hashed once. So a Request whose attributes are changed after a
+// flag was evaluated must be a new one.
 type Request struct {
 	// Attrs are the attributes given with the call.
 	Attrs []Attr
@@ -49,19 +50,29 @@ type Request struct {
 	Inherited []Attr
 	// Time is when the request is made. If it is zero, that is now.
 	Time time.Time
-	// Random gives the number, from 0 up to but not including 1, that a
-	// PercentageBucketer compares with. If it is nil, it is drawn anew.
-	Random func() float64
+	// Random is the number, from 0 up to but not including 1, that a
+	// PercentageBucketer compares with, if Drawn is set. If not, each evaluation
+	// draws one.
+	Random float64
+	// Drawn says that Random was drawn.
+	Drawn bool
+
+	hashed hashed
 }
 
-// has reports whether there is an attribute of a name.
-func (r *Request) has(name string) bool {
-	for i := range r.len() {
-		if r.at(i).Name == name {
-			return true
+// find gives the attribute of a name that counts, or nil.
+func (r *Request) find(name string) *Attr {
+	for i := len(r.Attrs) - 1; i >= 0; i-- {
+		if r.Attrs[i].Name == name {
+			return &r.Attrs[i]
 		}
 	}
-	return false
+	for i := len(r.Inherited) - 1; i >= 0; i-- {
+		if r.Inherited[i].Name == name {
+			return &r.Inherited[i]
+		}
+	}
+	return nil
 }
 
 // overridden reports whether the i-th attribute, counted through Inherited and
@@ -92,56 +103,80 @@ func (r *Request) at(i int) *Attr {
 // The error matches [ErrKind]: a check met an attribute of a kind that it is not
 // defined for, or the stored percentage is not a number. Evaluate does not
 // allocate, unless it fails, or a number is beyond 64 bits, or what is hashed is
-// longer than 256 bytes or made of more than 16 attributes.
+// longer than 128 bytes or made of more than 16 attributes.
 func Evaluate(enabled bool, conditions []Condition, b Bucketer, r *Request) (on bool, reason Reason, err error) {
 	switch {
 	case !enabled:
 		return false, ReasonDisabled, nil
 	case len(conditions) > 0 && r.len() > 0:
-		for _, c := range conditions {
-			holds, err := c.holds(r)
-			if err != nil {
-				return false, ReasonError, err
-			}
-			if !holds {
-				return false, ReasonDefault, nil
-			}
-		}
-		return true, ReasonTargetingMatch, nil
+		return evaluateConditions(conditions, r)
 	case b.IsNoOp():
 		return true, ReasonStatic, nil
 	}
-	if on, err = b.enables(r); err != nil {
-		return false, ReasonError, err
-	}
-	return on, ReasonSplit, nil
+	return b.evaluate(r)
 }
 
-// holds goes by attribute, in the order given, as the Python client does: a
-// failing check met first hides one that cannot be evaluated.
-func (c Condition) holds(r *Request) (bool, error) {
-	if c.condition == nil {
-		return true, nil
+func evaluateConditions(conditions []Condition, r *Request) (on bool, reason Reason, err error) {
+	for _, c := range conditions {
+		holds, err := c.holds(r)
+		if err != nil {
+			return false, ReasonError, err
+		}
+		if !holds {
+			return false, ReasonDefault, nil
+		}
 	}
+	return true, ReasonTargetingMatch, nil
+}
+
+// holds reports whether a condition's checks hold.
+func (c Condition) holds(r *Request) (bool, error) {
+	switch {
+	case c.condition == nil:
+		return true, nil
+	case len(c.checks) == 1:
+		check := &c.checks[0]
+		attr := r.find(check.Variable)
+		if attr == nil {
+			return true, nil
+		}
+		return check.holdsFor(attr)
+	}
+	return c.allHold(r)
+}
+
+// allHold goes by attribute, in the order given, as the Python client does: a
+// failing check met first hides one that cannot be evaluated.
+func (c *condition) allHold(r *Request) (bool, error) {
 	for i := range r.len() {
 		attr := r.at(i)
-		for g := range c.groups {
-			if c.groups[g].variable != attr.Name || r.overridden(i) {
+		counts := false // whether the attribute is the last of its name, once that is known
+		for k := range c.checks {
+			check := &c.checks[k]
+			if check.Variable != attr.Name {
 				continue
 			}
-			checks := c.groups[g].checks
-			for k := range checks {
-				holds, err := checks[k].holds(attr.Value)
-				if err != nil {
-					return false, fmt.Errorf("check on %q: %w", attr.Name, err)
+			if !counts {
+				if r.overridden(i) {
+					break
 				}
-				if !holds {
-					return false, nil
-				}
+				counts = true
+			}
+			if holds, err := check.holdsFor(attr); !holds {
+				return false, err
 			}
 		}
 	}
 	return true, nil
+}
+
+// holdsFor is holds, and says which attribute it was if there is an error.
+func (c *Check) holdsFor(attr *Attr) (bool, error) {
+	holds, err := c.holds(&attr.Value)
+	if err != nil {
+		return false, fmt.Errorf("check on %q: %w", attr.Name, err)
+	}
+	return holds, nil
 }
 
 const (
@@ -156,28 +191,40 @@ func score(bucket int) float64 { return float64(bucket) / bucketCount }
 // scoreEnables is the Python client's comparison: up to and including the
 // percentage, but nobody at 0.
 func scoreEnables(score float64, p Value) (bool, error) {
+	if p.kind == KindFloat {
+		return p.float() != 0 && score <= p.float(), nil
+	}
 	if p.Equal(Int(0)) {
 		return false, nil
 	}
-	order, ordered, err := compareOrder(Float(score), p)
+	v := Float(score)
+	order, ordered, err := compareOrder(&v, &p)
 	if err != nil {
 		return false, fmt.Errorf("percentage: %w", err)
 	}
 	return ordered && order <= 0, nil
 }
 
-func (b Bucketer) enables(r *Request) (bool, error) {
-	if b.kind == consistentHash && !b.percentage.ramp {
+// evaluate decides by the bucketer, which is not the NoOpBucketer.
+func (b *bucketer) evaluate(r *Request) (on bool, reason Reason, err error) {
+	if on, err = b.enables(r); err != nil {
+		return false, ReasonError, err
+	}
+	return on, ReasonSplit, nil
+}
+
+func (b *bucketer) enables(r *Request) (bool, error) {
+	if b.kind == consistentHash && b.percentage.ramp == nil {
 		switch b.buckets {
 		case 0:
 			return false, nil
 		case bucketsUnordered:
 			return scoreEnables(0, b.percentage.value)
 		}
-		return b.bucket(r) < b.buckets, nil
+		return r.bucket(b) < int(b.buckets), nil
 	}
 	var at time.Time
-	if b.percentage.ramp {
+	if b.percentage.ramp != nil {
 		if at = r.Time; at.IsZero() {
 			at = time.Now()
 		}
@@ -190,13 +237,13 @@ func (b Bucketer) enables(r *Request) (bool, error) {
 		return false, nil
 	}
 	if b.kind == consistentHash {
-		return scoreEnables(score(b.bucket(r)), p)
+		return scoreEnables(score(r.bucket(b)), p)
 	}
-	if r.has(randomizer) {
+	if r.find(randomizer) != nil {
 		return false, fmt.Errorf("attribute %q: the Python client takes this name for itself: %w", randomizer, ErrKind)
 	}
-	if r.Random != nil {
-		return scoreEnables(r.Random(), p)
+	if r.Drawn {
+		return scoreEnables(r.Random, p)
 	}
 	return scoreEnables(rand.Float64(), p)
 }
@@ -205,56 +252,7 @@ func (b Bucketer) enables(r *Request) (bool, error) {
 // in. It means nothing for other bucketers.
 func (b Bucketer) Bucket(r *Request) int {
 	if b.bucketer == nil {
-		return (&bucketer{}).bucket(r)
+		return r.bucket(&bucketer{})
 	}
-	return b.bucket(r)
-}
-
-func (b *bucketer) bucket(r *Request) int {
-	var buf [256]byte
-	sum := sha1.Sum(b.appendHashed(buf[:0], r))
-	// The hash as one big-endian number, modulo 100.
-	var rest uint64
-	for i := 0; i < len(sum); i += 4 {
-		rest = (rest<<32 | uint64(binary.BigEndian.Uint32(sum[i:]))) % bucketCount
-	}
-	return int(rest)
-}
-
-// appendHashed appends what is hashed: the JSON list of the name and value of
-// each attribute that counts, sorted by name.
-func (b *bucketer) appendHashed(buf []byte, r *Request) []byte {
-	buf = append(buf, '[')
-	var places [16]int
-	sorted := places[:0]
-	for i := range r.len() {
-		if b.hashes(r.at(i).Name) && !r.overridden(i) {
-			sorted = append(sorted, i)
-		}
-	}
-	slices.SortFunc(sorted, func(i, j int) int { return strings.Compare(r.at(i).Name, r.at(j).Name) })
-	for _, i := range sorted {
-		buf = appendPair(buf, r.at(i).Name, r.at(i).Value)
-	}
-	return append(buf, ']')
-}
-
-// hashes reports whether the attribute of a name counts.
-func (b *bucketer) hashes(name string) bool {
-	if len(b.keys) == 0 {
-		return name != randomizer
-	}
-	_, ok := slices.BinarySearch(b.names, name)
-	return ok
-}
-
-func appendPair(buf []byte, name string, v Value) []byte {
-	if len(buf) > 1 {
-		buf = append(buf, ", "...)
-	}
-	buf = append(buf, '[')
-	buf = AppendText(buf, name)
-	buf = append(buf, ", "...)
-	buf = v.AppendJSON(buf)
-	return append(buf, ']')
+	return r.bucket(b.bucketer)
 }

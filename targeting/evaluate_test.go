@@ -185,7 +185,7 @@ func TestPercentageBucketer(t *testing.T) {
 		{0.5, 0.51, false},
 		{1, 0.999, true},
 	} {
-		r := &targeting.Request{Random: func() float64 { return c.draw }}
+		r := &targeting.Request{Random: c.draw, Drawn: true}
 		b := targeting.NewPercentageBucketer(targeting.FixedPercentage(c.share))
 		if on, reason, err := targeting.Evaluate(true, nil, b, r); on != c.want || reason != targeting.ReasonSplit || err != nil {
 			t.Errorf("%v at %v: %t, %s, %v, want %t", c.draw, c.share, on, reason, err, c.want)

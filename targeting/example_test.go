@@ -137,7 +137,7 @@ func ExampleNewConsistentHashBucketer() {
 
 func ExampleNewPercentageBucketer() {
 	tenth := targeting.NewPercentageBucketer(targeting.FixedPercentage(0.1))
-	r := &targeting.Request{Random: func() float64 { return 0.07 }} // usually nil: drawn at each call
+	r := &targeting.Request{Random: 0.07, Drawn: true} // usually left to Evaluate
 	fmt.Println(targeting.Evaluate(true, nil, tenth, r))
 	// Output: true SPLIT <nil>
 }

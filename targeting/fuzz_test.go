@@ -181,7 +181,7 @@ func FuzzBucketer(f *testing.F) {
 		if again := string(rewritten.AppendCanonical(nil)); again != canonical {
 			t.Fatalf("written %s, then %s", canonical, again)
 		}
-		r := &targeting.Request{Attrs: attrs(attributes), Time: at, Random: func() float64 { return 0.5 }}
+		r := &targeting.Request{Attrs: attrs(attributes), Time: at, Random: 0.5, Drawn: true}
 		on, reason, err := targeting.Evaluate(true, nil, b, r)
 		if err != nil && !errors.Is(err, targeting.ErrKind) {
 			t.Fatalf("error %v does not match ErrKind", err)

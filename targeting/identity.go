@@ -31,10 +31,10 @@ func (v Value) identity() (id identity, ok bool) {
 		if v.more == nil {
 			return identity{kind: KindInt, bits: v.bits}, true
 		}
-		if f, accuracy := v.more.int.Float64(); accuracy == big.Exact {
+		if f, accuracy := v.more.bigInt().Float64(); accuracy == big.Exact {
 			return floatIdentity(f)
 		}
-		return identity{kind: KindInt, text: v.more.int.String()}, true
+		return identity{kind: KindInt, text: v.more.bigInt().String()}, true
 	}
 	return identity{}, false
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -70,55 +71,89 @@ func SetField(fields []Field, name string, value JSON) []Field {
 // SplitObject reads the text of a JSON object and gives its members with the
 // exact texts of their values, all of which are valid. Of a name given twice,
 // the last value counts, at the place of the first.
-func SplitObject(text JSON) ([]Field, error) {
+func SplitObject(text JSON) ([]Field, error) { return AppendFields(nil, text) }
+
+// AppendFields appends what [SplitObject] gives to fields, so that a caller who
+// brings room for a few saves an allocation. On an error it gives nil.
+func AppendFields(fields []Field, text JSON) ([]Field, error) {
 	p := parser{text: string(text)}
 	if err := p.checkUTF8(); err != nil {
 		return nil, err
 	}
 	p.space()
-	if p.pos == len(p.text) || p.text[p.pos] != '{' {
+	if p.peek(0) != '{' {
 		return nil, p.errorf("an object is needed")
 	}
-	var fields []Field
-	place := map[string]int{}
-	err := p.members(func(name string) error {
-		start := p.pos
-		if _, err := p.value(1); err != nil {
-			return err
+	before := len(fields)
+	var places map[string]int // of the fields, once they are many
+	more, err := p.begin('}')
+	for ; more; more, err = p.next('}') {
+		name, value, err := p.field()
+		if err != nil {
+			return nil, err
 		}
-		value := JSON(p.text[start:p.pos])
-		if i, ok := place[name]; ok {
-			fields[i].Value = value
-			return nil
+		place := -1
+		if fields := fields[before:]; len(fields) < minSet {
+			place = slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		} else {
+			if places == nil {
+				places = make(map[string]int)
+				for i, f := range fields {
+					places[f.Name] = i
+				}
+			}
+			if i, ok := places[name]; ok {
+				place = i
+			} else {
+				places[name] = len(fields)
+			}
 		}
-		place[name] = len(fields)
+		if place >= 0 {
+			fields[before+place].Value = value
+			continue
+		}
 		fields = append(fields, Field{name, value})
-		return nil
-	})
+	}
 	if err == nil {
 		err = p.end()
 	}
-	return fields, err
+	if err != nil {
+		return nil, err
+	}
+	return fields, nil
 }
 
-// splitList gives the exact texts of the elements of a list.
-func splitList(text JSON) ([]JSON, error) {
+// field reads a member of an object.
+func (p *parser) field() (name string, value JSON, err error) {
+	if name, err = p.name(); err != nil {
+		return "", "", err
+	}
+	value, err = p.skipped(1)
+	return name, value, err
+}
+
+// appendElements appends the exact texts of the elements of a list.
+func appendElements(elements []JSON, text JSON) ([]JSON, error) {
 	p := parser{text: string(text)}
 	p.space()
-	if p.pos == len(p.text) || p.text[p.pos] != '[' {
+	if p.peek(0) != '[' {
 		return nil, p.errorf("a list is needed")
 	}
-	var elements []JSON
-	err := p.elements(func() error {
-		start := p.pos
-		_, err := p.value(1)
-		elements = append(elements, JSON(p.text[start:p.pos]))
-		return err
-	})
+	more, err := p.begin(']')
+	for ; more; more, err = p.next(']') {
+		element, err := p.skipped(1)
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, element)
+	}
 	if err == nil {
 		err = p.end()
 	}
-	return elements, err
+	if err != nil {
+		return nil, err
+	}
+	return elements, nil
 }
 
 type parser struct {
@@ -177,30 +212,91 @@ func (p *parser) value(depth int) (Value, error) {
 		return Text(text), err
 	case c == '{':
 		members := []Member{}
-		err := p.members(func(name string) error {
+		more, err := p.begin('}')
+		for ; more; more, err = p.next('}') {
+			name, err := p.name()
+			if err != nil {
+				return Value{}, err
+			}
 			v, err := p.value(depth + 1)
+			if err != nil {
+				return Value{}, err
+			}
 			members = append(members, Member{name, v})
-			return err
-		})
+		}
 		return Object(members...), err
 	case c == '[':
-		list := []Value{}
-		err := p.elements(func() error {
+		var few [4]Value
+		list := few[:0]
+		more, err := p.begin(']')
+		for ; more; more, err = p.next(']') {
 			v, err := p.value(depth + 1)
+			if err != nil {
+				return Value{}, err
+			}
 			list = append(list, v)
-			return err
-		})
-		return List(list...), err
+		}
+		return List(slices.Clone(list)...), err
 	case c == '-' || '0' <= c && c <= '9':
 		return p.number()
 	}
-	for _, w := range words {
-		if strings.HasPrefix(p.text[p.pos:], w.text) {
-			p.pos += len(w.text)
-			return w.value, nil
+	return p.word()
+}
+
+// word reads a value that is a word.
+func (p *parser) word() (Value, error) {
+	for i := range words {
+		if strings.HasPrefix(p.text[p.pos:], words[i].text) {
+			p.pos += len(words[i].text)
+			return words[i].value, nil
 		}
 	}
 	return Value{}, p.errorf("a value is missing")
+}
+
+// skipped reads a value as [parser.value] does, and gives its exact text.
+func (p *parser) skipped(depth int) (JSON, error) {
+	p.space()
+	start := p.pos
+	if err := p.skip(depth); err != nil {
+		return "", err
+	}
+	return JSON(p.text[start:p.pos]), nil
+}
+
+// skip reads a value as [parser.value] does, and refuses what that refuses, but
+// makes nothing of it.
+func (p *parser) skip(depth int) (err error) {
+	if depth > maxDepth {
+		return p.errorf("nested more than %d deep", maxDepth)
+	}
+	p.space()
+	switch c := p.peek(0); {
+	case c == '"':
+		_, err = p.string()
+	case c == '{':
+		var more bool
+		for more, err = p.begin('}'); more; more, err = p.next('}') {
+			if _, err := p.name(); err != nil {
+				return err
+			}
+			if err := p.skip(depth + 1); err != nil {
+				return err
+			}
+		}
+	case c == '[':
+		var more bool
+		for more, err = p.begin(']'); more; more, err = p.next(']') {
+			if err := p.skip(depth + 1); err != nil {
+				return err
+			}
+		}
+	case c == '-' || isDigit(c):
+		_, err = p.number()
+	default:
+		_, err = p.word()
+	}
+	return err
 }
 
 var words = []struct {
@@ -214,48 +310,48 @@ var words = []struct {
 	{"Infinity", Float(math.Inf(1))},
 }
 
-// members reads an object and calls member after each name, to read the value.
-func (p *parser) members(member func(name string) error) error {
-	return p.items('}', func() error {
-		if p.pos == len(p.text) || p.text[p.pos] != '"' {
-			return p.errorf("a name in quotes is needed")
-		}
-		name, err := p.string()
-		if err != nil {
-			return err
-		}
-		if p.space(); p.pos == len(p.text) || p.text[p.pos] != ':' {
-			return p.errorf("a colon is needed")
-		}
+// begin reads the opening bracket of a list or an object. more is false if it is
+// empty; then the closing one is read too.
+func (p *parser) begin(closing byte) (more bool, err error) {
+	p.pos++
+	if p.space(); p.peek(0) == closing {
 		p.pos++
-		p.space()
-		return member(name)
-	})
+		return false, nil
+	}
+	return true, nil
 }
 
-// elements reads a list and calls element before each element, to read it.
-func (p *parser) elements(element func() error) error { return p.items(']', element) }
+// next reads what follows an element or a member: a comma, or the closing
+// bracket.
+func (p *parser) next(closing byte) (more bool, err error) {
+	p.space()
+	switch p.peek(0) {
+	case ',':
+		p.pos++
+		p.space()
+		return true, nil
+	case closing:
+		p.pos++
+		return false, nil
+	}
+	return false, p.errorf("a comma or %q is needed", closing)
+}
 
-func (p *parser) items(closing byte, item func() error) error {
-	p.pos++ // the opening bracket
-	if p.space(); p.pos < len(p.text) && p.text[p.pos] == closing {
-		p.pos++
-		return nil
+// name reads the name of a member, and the colon.
+func (p *parser) name() (string, error) {
+	if p.peek(0) != '"' {
+		return "", p.errorf("a name in quotes is needed")
 	}
-	for {
-		p.space()
-		if err := item(); err != nil {
-			return err
-		}
-		p.space()
-		if p.pos == len(p.text) || (p.text[p.pos] != ',' && p.text[p.pos] != closing) {
-			return p.errorf("a comma or %q is needed", closing)
-		}
-		p.pos++
-		if p.text[p.pos-1] == closing {
-			return nil
-		}
+	name, err := p.string()
+	if err != nil {
+		return "", err
 	}
+	if p.space(); p.peek(0) != ':' {
+		return "", p.errorf("a colon is needed")
+	}
+	p.pos++
+	p.space()
+	return name, nil
 }
 
 // number reads an int or float, or -Infinity.
@@ -335,20 +431,23 @@ func (p *parser) digits() (n int) {
 
 // string reads text in quotes.
 func (p *parser) string() (string, error) {
-	p.pos++ // the opening quote
-	start := p.pos
-	for p.pos < len(p.text) {
-		switch c := p.text[p.pos]; {
-		case c == '"':
-			p.pos++
-			return p.text[start : p.pos-1], nil
-		case c == '\\':
-			return p.escapedString(start)
-		case c < ' ':
-			return "", p.errorf("a control character in text must be escaped")
+	start := p.pos + 1 // after the opening quote
+	for i := start; i < len(p.text); i++ {
+		c := p.text[i]
+		if c != '"' && c != '\\' && c >= ' ' {
+			continue
 		}
-		p.pos++
+		p.pos = i
+		switch c {
+		case '"':
+			p.pos++
+			return p.text[start:i], nil
+		case '\\':
+			return p.escapedString(start)
+		}
+		return "", p.errorf("a control character in text must be escaped")
 	}
+	p.pos = len(p.text)
 	return "", p.errorf("text without closing quote")
 }
 

@@ -20,7 +20,7 @@ func (v Value) AppendJSON(b []byte) []byte {
 		return strconv.AppendBool(b, v.bits != 0)
 	case KindInt:
 		if v.more != nil {
-			return v.more.int.Append(b, 10)
+			return v.more.bigInt().Append(b, 10)
 		}
 		return strconv.AppendInt(b, int64(v.bits), 10)
 	case KindFloat:
@@ -38,7 +38,7 @@ func (v Value) AppendJSON(b []byte) []byte {
 		return append(b, ']')
 	case KindObject:
 		b = append(b, '{')
-		for i, m := range v.more.members {
+		for i, m := range v.more.members() {
 			if i > 0 {
 				b = append(b, ", "...)
 			}

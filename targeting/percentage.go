@@ -16,15 +16,16 @@ import (
 // The Python client neither clamps nor checks what is stored, so a Percentage
 // that was read may be outside 0..1 or not even be a number.
 type Percentage struct {
-	ramp  bool
-	value Value // constant
+	value  Value  // constant
+	ramp   *ramp  // nil if it is constant
+	source JSON   // the exact text, if it was read
+	err    *error // why the percentage cannot be stored; nil if it can
+	set    bool   // false only in the zero Percentage
+}
 
+type ramp struct {
 	initial, final, duration Value
 	start                    int64 // microseconds since the Unix epoch
-
-	set    bool  // false only in the zero Percentage
-	source JSON  // the exact text, if it was read
-	err    error // why the percentage cannot be stored
 }
 
 // The years 1 to 9999, which Python's dates can be in, in seconds since the Unix
@@ -45,7 +46,7 @@ var (
 // FixedPercentage gives a constant percentage: 0.1 is 10 %. If it is not from 0
 // to 1, [Percentage.Err] says so.
 func FixedPercentage(share float64) Percentage {
-	return Percentage{set: true, value: Float(share), err: validShare("percentage", share)}
+	return Percentage{set: true, value: Float(share), err: errorOrNil(validShare("percentage", share))}
 }
 
 // LinearRamp gives a percentage that rises from initial to final, beginning at
@@ -56,27 +57,44 @@ func FixedPercentage(share float64) Percentage {
 // positive, or final is below initial, [Percentage.Err] says so: every client takes a falling ramp to
 // be at its end from the start.
 func LinearRamp(initial, final float64, start time.Time, duration time.Duration) Percentage {
-	p := Percentage{set: true, ramp: true, initial: Float(initial), final: Float(final), start: start.Unix() * 1e6}
+	r := &ramp{initial: Float(initial), final: Float(final), start: start.Unix() * 1e6}
 	if duration%time.Second == 0 {
-		p.duration = Int(int64(duration / time.Second))
+		r.duration = Int(int64(duration / time.Second))
 	} else {
-		p.duration = Float(duration.Seconds())
+		r.duration = Float(duration.Seconds())
 	}
-	p.err = validShare("initial percentage", initial)
+	err := validShare("initial percentage", initial)
 	switch {
-	case p.err != nil:
+	case err != nil:
 	case validShare("final percentage", final) != nil:
-		p.err = validShare("final percentage", final)
+		err = validShare("final percentage", final)
 	case duration <= 0:
-		p.err = fmt.Errorf("%w ramp duration: %v is not positive", ErrInvalid, duration)
+		err = fmt.Errorf("%w ramp duration: %v is not positive", ErrInvalid, duration)
 	case final < initial:
-		p.err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", ErrInvalid, initial, final)
+		err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", ErrInvalid, initial, final)
 	case start.IsZero():
-		p.err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", ErrInvalid)
+		err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", ErrInvalid)
 	case start.Unix() < minSecond || start.Unix() > maxSecond:
-		p.err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", ErrInvalid)
+		err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", ErrInvalid)
 	}
-	return p
+	return Percentage{set: true, ramp: r, err: errorOrNil(err)}
+}
+
+// errorOrNil gives an error in the form in which values that rarely have one keep
+// it.
+func errorOrNil(err error) *error {
+	if err == nil {
+		return nil
+	}
+	return &err
+}
+
+// orNil gives an error as errorOrNil got it.
+func orNil(err *error) error {
+	if err == nil {
+		return nil
+	}
+	return *err
 }
 
 func validShare(what string, share float64) error {
@@ -107,11 +125,12 @@ func ParsePercentage(text JSON, now time.Time) (Percentage, error) {
 		p.value, _ = v.member("value")
 		return p, nil
 	case kind.kind == KindText && kind.text == "LinearRampPercentage":
-		p.ramp = true
-		p.initial = v.memberOr("initial_value", defaultInitial)
-		p.final = v.memberOr("final_value", defaultFinal)
-		p.duration = v.memberOr("ramp_duration", defaultDuration)
-		p.start, err = parseStart(v.memberOr("initial_time", Null()), now)
+		p.ramp = &ramp{
+			initial:  v.memberOr("initial_value", defaultInitial),
+			final:    v.memberOr("final_value", defaultFinal),
+			duration: v.memberOr("ramp_duration", defaultDuration),
+		}
+		p.ramp.start, err = parseStart(v.memberOr("initial_time", Null()), now)
 		return p, err
 	}
 	return Percentage{}, fmt.Errorf("%w percentage: unknown type %s", ErrInvalid, kind)
@@ -147,10 +166,10 @@ func parseStart(v Value, now time.Time) (int64, error) {
 
 // Err says why the percentage cannot be stored: the error matches [ErrInvalid].
 // It is nil for a percentage that was read.
-func (p Percentage) Err() error { return p.err }
+func (p Percentage) Err() error { return orNil(p.err) }
 
 // IsRamp reports whether the percentage changes with time.
-func (p Percentage) IsRamp() bool { return p.ramp }
+func (p Percentage) IsRamp() bool { return p.ramp != nil }
 
 // Value gives the percentage at a time. The result may be anything that was
 // stored as a constant. The error matches [ErrKind].
@@ -158,26 +177,30 @@ func (p Percentage) Value(at time.Time) (Value, error) {
 	if !p.set {
 		return defaultValue, nil
 	}
-	if !p.ramp {
+	if p.ramp == nil {
 		return p.value, nil
 	}
-	if p.duration.Equal(Int(0)) {
-		return p.final, nil
+	return p.ramp.value(at)
+}
+
+func (r *ramp) value(at time.Time) (Value, error) {
+	if r.duration.Equal(Int(0)) {
+		return r.final, nil
 	}
-	initial, okInitial := p.initial.asFloat()
-	final, okFinal := p.final.asFloat()
-	duration, okDuration := p.duration.asFloat()
+	initial, okInitial := r.initial.asFloat()
+	final, okFinal := r.final.asFloat()
+	duration, okDuration := r.duration.asFloat()
 	if !okInitial || !okFinal || !okDuration {
-		return Value{}, fmt.Errorf("ramp from %s to %s in %s: %w", p.initial, p.final, p.duration, ErrKind)
+		return Value{}, fmt.Errorf("ramp from %s to %s in %s: %w", r.initial, r.final, r.duration, ErrKind)
 	}
 	// The order of operations is the Python client's. The conversion keeps
 	// compilers from fusing the product and the sum.
 	slope := (final - initial) / duration
-	value := float64(slope*seconds(at.UnixMicro()-p.start)) + initial
+	value := float64(slope*seconds(at.UnixMicro()-r.start)) + initial
 	if value < final {
 		return Float(value), nil
 	}
-	return p.final, nil
+	return r.final, nil
 }
 
 // asFloat gives the float that Python calculates with.
@@ -185,7 +208,7 @@ func (v Value) asFloat() (f float64, ok bool) {
 	switch v.kind {
 	case KindBool, KindInt:
 		if v.more != nil {
-			f, _ = new(big.Float).SetInt(v.more.int).Float64()
+			f, _ = new(big.Float).SetInt(v.more.bigInt()).Float64()
 			return f, !math.IsInf(f, 0)
 		}
 		return float64(int64(v.bits)), true
@@ -220,18 +243,18 @@ func (p Percentage) AppendCanonical(b []byte) []byte {
 	case !p.set:
 		b = append(b, `{"type": "Percentage", "value": `...)
 		b = defaultValue.AppendJSON(b)
-	case !p.ramp:
+	case p.ramp == nil:
 		b = append(b, `{"type": "Percentage", "value": `...)
 		b = p.value.AppendJSON(b)
 	default:
 		b = append(b, `{"type": "LinearRampPercentage", "initial_value": `...)
-		b = p.initial.AppendJSON(b)
+		b = p.ramp.initial.AppendJSON(b)
 		b = append(b, `, "final_value": `...)
-		b = p.final.AppendJSON(b)
+		b = p.ramp.final.AppendJSON(b)
 		b = append(b, `, "ramp_duration": `...)
-		b = p.duration.AppendJSON(b)
+		b = p.ramp.duration.AppendJSON(b)
 		b = append(b, `, "initial_time": `...)
-		b = Int(p.start / 1e6).AppendJSON(b)
+		b = Int(p.ramp.start / 1e6).AppendJSON(b)
 	}
 	return append(b, '}')
 }

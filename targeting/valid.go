@@ -30,7 +30,7 @@ func (v Value) Validate() error {
 			}
 		}
 	case KindObject:
-		for _, m := range v.more.members {
+		for _, m := range v.more.members() {
 			if err := cmp.Or(validText(m.Key), m.Value.Validate()); err != nil {
 				return err
 			}

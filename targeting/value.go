@@ -47,12 +47,22 @@ type Value struct {
 	more *composite // int beyond int64, list, object
 }
 
-// A composite is what does not fit into a Value.
+// A composite is what does not fit into a Value. Lists are the usual ones.
 type composite struct {
+	list []Value
+	rare *rareComposite
+}
+
+type rareComposite struct {
 	int     *big.Int // never within int64
-	list    []Value
 	members []Member
 }
+
+// bigInt gives the int of a Value of KindInt that has more.
+func (c *composite) bigInt() *big.Int { return c.rare.int }
+
+// members gives the members of a Value of KindObject.
+func (c *composite) members() []Member { return c.rare.members }
 
 // A Member is one key of an object, with its value.
 type Member struct {
@@ -90,7 +100,7 @@ func BigInt(i *big.Int) Value {
 	case i.IsInt64():
 		return Int(i.Int64())
 	}
-	return Value{kind: KindInt, more: &composite{int: new(big.Int).Set(i)}}
+	return Value{kind: KindInt, more: &composite{rare: &rareComposite{int: new(big.Int).Set(i)}}}
 }
 
 // Float gives a float. NaN and the infinities are values too, as in Python.
@@ -108,7 +118,7 @@ func List(values ...Value) Value {
 // Object gives an object whose keys are in the order given. Of a key given
 // twice, the last value counts, at the place of the first, as in Python.
 func Object(members ...Member) Value {
-	return Value{kind: KindObject, more: &composite{members: uniqueMembers(members)}}
+	return Value{kind: KindObject, more: &composite{rare: &rareComposite{members: uniqueMembers(members)}}}
 }
 
 // uniqueMembers applies the rule for keys given twice. It returns members itself
@@ -249,7 +259,7 @@ func (v Value) Any() any {
 		return v.bits != 0
 	case KindInt:
 		if v.more != nil {
-			return new(big.Int).Set(v.more.int)
+			return new(big.Int).Set(v.more.bigInt())
 		}
 		return int64(v.bits)
 	case KindFloat:
@@ -263,14 +273,17 @@ func (v Value) Any() any {
 		}
 		return list
 	case KindObject:
-		object := make(map[string]any, len(v.more.members))
-		for _, m := range v.more.members {
+		object := make(map[string]any, len(v.more.members()))
+		for _, m := range v.more.members() {
 			object[m.Key] = m.Value.Any()
 		}
 		return object
 	}
 	return nil
 }
+
+// AsText gives the text of a value that is text. ok is false for other kinds.
+func (v Value) AsText() (text string, ok bool) { return v.text, v.kind == KindText }
 
 // Elements gives the elements of a list, nil for other kinds. Do not modify it.
 func (v Value) Elements() []Value {
@@ -286,16 +299,16 @@ func (v Value) Members() []Member {
 	if v.kind != KindObject {
 		return nil
 	}
-	return v.more.members
+	return v.more.members()
 }
 
 // String gives the value's JSON text.
 func (v Value) String() string { return string(v.AppendJSON(nil)) }
 
-func (v Value) float() float64 { return math.Float64frombits(v.bits) }
+func (v *Value) float() float64 { return math.Float64frombits(v.bits) }
 
 // isNumber reports whether Python would calculate with the value: bools count as
 // ints there.
-func (v Value) isNumber() bool {
+func (v *Value) isNumber() bool {
 	return v.kind == KindBool || v.kind == KindInt || v.kind == KindFloat
 }

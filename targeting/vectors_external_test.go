@@ -174,7 +174,7 @@ func TestVectorsRamp(t *testing.T) {
 			// one does whose hash gives it.
 			on, _, err := targeting.Evaluate(true, nil,
 				targeting.NewPercentageBucketer(p),
-				&targeting.Request{Time: now, Random: func() float64 { return score }})
+				&targeting.Request{Time: now, Random: score, Drawn: true})
 			if got := result(on, err); got != string(want) {
 				t.Errorf("%s: at score %s: %s, want %s (%v)", c.ID, text, got, want, err)
 			}
