@@ -2,7 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package server puts together what the flipper binary serves: the Thrift flag
-// service over a store, and health over HTTP.
+// service over a store, and, over HTTP, health, metrics and, if asked for,
+// profiles.
+//
+//	err := server.Run(ctx, flags, server.WithListen(":9090"))
+//
+// # HTTP
+//
+//   - GET /livez: the process answers.
+//   - GET /readyz: 200 once the flags are loaded; 503 before that, and while the
+//     server stops. When the store fails later, it stays 200, and says so.
+//   - GET /metrics: for Prometheus. It never waits for the store.
+//   - /debug/pprof/: Go's profiles, with [WithPprof].
 package server
 
 import (
@@ -15,80 +26,30 @@ import (
 	"net/http"
 	"sync"
 	"syscall"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/thrift"
 )
 
-// Defaults of a server.
-const (
-	DefaultListen          = "127.0.0.1:9090"
-	DefaultHTTP            = "127.0.0.1:9091"
-	DefaultShutdownTimeout = 10 * time.Second
-)
-
-type config struct {
-	listen, http    string
-	place           string
-	shutdownTimeout time.Duration
-	logger          *slog.Logger
-	started         func(thrift, http net.Addr)
-	tls             bool
-	thrift          []thrift.ServerOption
-}
-
-// An Option changes how [Run] serves.
-type Option func(*config)
-
-// WithListen sets the address of the Thrift service. The default is
-// [DefaultListen]; port 0 takes a free one.
-func WithListen(address string) Option { return func(c *config) { c.listen = address } }
-
-// WithHTTP sets the address of the HTTP endpoints. The default is [DefaultHTTP];
-// empty serves none.
-func WithHTTP(address string) Option { return func(c *config) { c.http = address } }
-
-// WithPlace sets what the line on start says of where the flags are kept.
-func WithPlace(place string) Option { return func(c *config) { c.place = place } }
-
-// WithTLS serves Thrift over TLS. By default it is plain.
-func WithTLS(t *tls.Config) Option {
-	return func(c *config) {
-		c.tls = true
-		c.thrift = append(c.thrift, thrift.WithTLS(t))
-	}
-}
-
-// WithShutdownTimeout sets how long calls in flight may take to finish once the
-// server is to stop; then they are cut off. The default is
-// [DefaultShutdownTimeout].
-func WithShutdownTimeout(timeout time.Duration) Option {
-	return func(c *config) { c.shutdownTimeout = timeout }
-}
-
-// WithLogger sets where the server logs. The default is [slog.Default].
-func WithLogger(logger *slog.Logger) Option { return func(c *config) { c.logger = logger } }
-
-// WithStarted sets a function that is called once the server listens, with its
-// addresses; that of HTTP is nil if it is not served.
-func WithStarted(started func(thrift, http net.Addr)) Option {
-	return func(c *config) { c.started = started }
-}
-
-// WithServerOptions passes options to the Thrift server, such as its limits.
-func WithServerOptions(opts ...thrift.ServerOption) Option {
-	return func(c *config) { c.thrift = append(c.thrift, opts...) }
-}
-
 // Run serves the flags of a store until ctx ends. Then it stops accepting,
 // finishes the calls in flight and returns nil; or an error that matches
 // [context.DeadlineExceeded] if it had to cut calls off. It does not close the
 // store.
+//
+// It serves whether or not the store can be read, and says in /readyz and in its
+// log whether it can.
 func Run(ctx context.Context, s store.Store, opts ...Option) error {
 	c := config{listen: DefaultListen, http: DefaultHTTP, shutdownTimeout: DefaultShutdownTimeout, logger: slog.Default()}
 	for _, opt := range opts {
 		opt(&c)
+	}
+	if c.certificates != nil {
+		c.tls = c.certificates.TLSConfig()
+	}
+	if c.httpTLS && c.certificates == nil {
+		return errors.New("HTTP over TLS needs certificates")
 	}
 	return c.run(ctx, s)
 }
@@ -107,18 +68,28 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 		defer httpListener.Close()
 	}
 
-	service := thrift.NewService(s, thrift.WithLogger(c.logger))
+	monitor, census := newMonitor(s, c.logger), &census{store: s, logger: c.logger}
+	health := &health{monitor: monitor}
+	metrics, err := c.newMetrics(health, census)
+	if err != nil {
+		return err
+	}
+	service := thrift.NewService(s, thrift.WithLogger(c.logger), thrift.WithErrorHandler(metrics.storeFailed))
 	defer service.Close()
-	server := thrift.NewServer(service, c.thrift...)
-	health := newHealth(s)
-	httpServer := &http.Server{Handler: health, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server := thrift.NewServer(service, c.thriftOptions(metrics)...)
 
-	var serving sync.WaitGroup
-	defer serving.Wait()
+	// What goes on beside the calls ends after them.
+	beside, end := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer end()
+	httpServer := c.newHTTPServer(beside, health, metrics)
+	running.Go(func() { monitor.run(beside) })
+	running.Go(func() { census.run(beside) })
 	failed := make(chan error, 2)
-	serving.Go(func() { failed <- serveThrift(server, listener) })
+	running.Go(func() { failed <- serveThrift(server, listener) })
 	if httpListener != nil {
-		serving.Go(func() { failed <- serveHTTP(httpServer, httpListener) })
+		running.Go(func() { failed <- serveHTTP(httpServer, c.secure(httpListener)) })
 	}
 	c.announce(ctx, listener, httpListener)
 
@@ -127,11 +98,15 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	case err = <-failed:
 	}
 	health.stopping.Store(true)
+	if c.stopping != nil {
+		c.stopping()
+	}
 	c.logger.Info("stopping", slog.Duration("timeout", c.shutdownTimeout))
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.shutdownTimeout)
 	defer cancel()
 	err = errors.Join(err, server.Shutdown(stop))
 	// Health is served to the end, so that whoever asks learns of the stop.
+	end()
 	if httpErr := httpServer.Shutdown(stop); httpErr != nil {
 		err = errors.Join(err, httpErr, httpServer.Close())
 	}
@@ -140,6 +115,30 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	}
 	c.logger.Info("stopped")
 	return nil
+}
+
+func (c *config) newMetrics(h *health, n *census) (*metrics, error) {
+	others := []prometheus.Collector{&storeCollector{health: h, census: n}}
+	if c.certificates != nil {
+		others = append(others, certificateCollector{c.certificates})
+	}
+	return newMetrics(c.labels, c.version, others...)
+}
+
+func (c *config) thriftOptions(m *metrics) []thrift.ServerOption {
+	options := []thrift.ServerOption{thrift.WithObserver(m)}
+	if c.tls != nil {
+		options = append(options, thrift.WithTLS(c.tls))
+	}
+	return append(options, c.thrift...)
+}
+
+// secure puts TLS over the HTTP listener if asked for.
+func (c *config) secure(l net.Listener) net.Listener {
+	if !c.httpTLS {
+		return l
+	}
+	return tls.NewListener(l, c.certificates.httpConfig())
 }
 
 func listen(ctx context.Context, what, address string) (net.Listener, error) {
@@ -178,7 +177,7 @@ func (c *config) announce(ctx context.Context, thriftListener, httpListener net.
 	if c.place != "" {
 		attrs = append(attrs, slog.String("data", c.place))
 	}
-	attrs = append(attrs, slog.Bool("tls", c.tls))
+	attrs = append(attrs, slog.Bool("tls", c.tls != nil))
 	c.logger.LogAttrs(ctx, slog.LevelInfo, "serving flags", attrs...)
 	if c.started != nil {
 		c.started(thriftListener.Addr(), httpAddr)

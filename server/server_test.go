@@ -104,13 +104,17 @@ func TestRunCutsCalls(t *testing.T) {
 	}
 }
 
-// A stuckStore does not answer, whatever becomes of the context.
+// A stuckStore does not answer what is asked of flags with names, whatever becomes
+// of the context.
 type stuckStore struct {
 	store.Store
 	entered, release chan struct{}
 }
 
-func (s *stuckStore) Get(context.Context, string) (*store.Flag, error) {
+func (s *stuckStore) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if name == "" {
+		return s.Store.Get(ctx, name)
+	}
 	close(s.entered)
 	<-s.release
 	return nil, store.ErrNotFound
