@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -72,11 +73,26 @@ func (s *scope) Value(key any) any {
 // noScope is what a context carries that carries nothing.
 var noScope = new(scope)
 
+// scoped is set once a scope was made. A program that makes none does not pay for
+// the search through its contexts.
+var scoped atomic.Bool
+
 func scopeOf(ctx context.Context) *scope {
+	if !scoped.Load() {
+		return noScope
+	}
 	if s, ok := ctx.Value(scopeKey{}).(*scope); ok {
 		return s
 	}
 	return noScope
+}
+
+// noteScope is called for every scope that is made. To load first keeps the flag
+// in the caches of all processors.
+func noteScope() {
+	if !scoped.Load() {
+		scoped.Store(true)
+	}
 }
 
 // WithAttrs gives a context that carries attributes, beside those that ctx
@@ -93,6 +109,7 @@ func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
 		space [4]Attr
 	}
 	made.scope = scope{ctx, mergeInto(made.space[:0], outer.attrs, attrs), outer.pins}
+	noteScope()
 	return &made.scope
 }
 

@@ -61,7 +61,12 @@ func (c *FeatureFlagClient) IsEnabled(ctx context.Context, name string, attrs ..
 // IsEnabledOr is [FeatureFlagClient.IsEnabled] with another answer than false for
 // when there is none.
 func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) bool {
-	on, reason, err := c.evaluate(ctx, name, attrs)
+	return c.isEnabled(ctx, name, c.peek(name), otherwise, attrs)
+}
+
+// isEnabled answers from a flag that was found in memory, or nil.
+func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store.Flag, otherwise bool, attrs []Attr) bool {
+	on, reason, err := c.evaluate(ctx, name, f, attrs)
 	if err == nil && c.observers == nil {
 		return on
 	}
@@ -86,7 +91,7 @@ func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise, 
 // Evaluate is [FeatureFlagClient.IsEnabled] with the reason, and with the error
 // instead of a report.
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
-	on, reason, err := c.evaluate(ctx, name, attrs)
+	on, reason, err := c.evaluate(ctx, name, c.peek(name), attrs)
 	e := Evaluation{Enabled: on, Reason: reason, Err: err}
 	date(&e, c.dated, name)
 	if c.observers != nil {
@@ -95,38 +100,61 @@ func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...
 	return e
 }
 
-func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, attrs []Attr) (on bool, reason Reason, err error) {
+// evaluate evaluates a flag that was found in memory; if that is nil, it asks the
+// store.
+func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, attrs []Attr) (on bool, reason Reason, err error) {
 	s := scopeOf(ctx)
-	r := targeting.Request{Attrs: attrs, Inherited: s.attrs}
 	if s.pins != nil {
-		return c.evaluatePinned(ctx, name, s.pins, &r)
+		return c.evaluatePinned(ctx, name, f, s, attrs)
 	}
-	f, err := c.find(ctx, name)
-	if err != nil {
-		return false, ReasonError, err
+	if f == nil {
+		if f, err = c.find(ctx, name); err != nil {
+			return false, ReasonError, err
+		}
 	}
-	return f.Evaluate(&r)
+	if isPlain(f) { // to make a request of it would take longer than to answer
+		return f.Evaluate(nil)
+	}
+	return f.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs})
 }
 
-func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, pins *pins, r *targeting.Request) (on bool, reason Reason, err error) {
+// isPlain reports whether a flag gives everybody the same answer.
+func isPlain(f *store.Flag) bool {
+	return !f.Enabled || len(f.Conditions) == 0 && f.Bucketer.IsNoOp()
+}
+
+func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (on bool, reason Reason, err error) {
 	key := pinKey{c, name}
-	pinned := pins.get(key)
+	pinned := s.pins.get(key)
 	if pinned == nil {
-		// The store is asked without the lock, so that a slow flag delays no other.
-		f, err := c.find(ctx, name)
-		if err != nil && ctx.Err() != nil {
-			return false, ReasonError, err // that one caller gave up says nothing about the flag
+		if f == nil {
+			// The store is asked without the lock, so that a slow flag delays no other.
+			f, err = c.find(ctx, name)
+			if err != nil && ctx.Err() != nil {
+				return false, ReasonError, err // that one caller gave up says nothing about the flag
+			}
 		}
-		pinned = pins.add(key, f, err)
+		pinned = s.pins.add(key, f, err)
 	}
 	if pinned.err != nil {
 		return false, ReasonError, pinned.err
 	}
-	r.Time, r.Random, r.Drawn = pins.time, pinned.random, true
-	return pinned.flag.Evaluate(r)
+	return pinned.flag.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: s.pins.time, Random: pinned.random, Drawn: true})
 }
 
-// find gives the flag, from memory if the store holds it there.
+// peek gives the flag if the store holds it in memory, or nil.
+func (c *FeatureFlagClient) peek(name string) *store.Flag {
+	if c.flags != nil {
+		return c.flags.Load().Find(name)
+	}
+	if c.peeker != nil {
+		f, _ := c.peeker.Peek(name)
+		return f
+	}
+	return nil
+}
+
+// find gives the flag if peek gave nil: the store may know that there is none.
 func (c *FeatureFlagClient) find(ctx context.Context, name string) (*store.Flag, error) {
 	if c.peeker != nil {
 		if f, known := c.peeker.Peek(name); known {

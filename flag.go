@@ -5,17 +5,28 @@ package flipper
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
 
 // A FeatureFlag is a handle to the flag of a name, with the client's methods but
-// without the name. It keeps no state, so it can be held for as long as the
-// client; there may be no such flag. It is safe for concurrent use.
+// without the name. It can be held for as long as the client; there may be no such
+// flag. It is safe for concurrent use.
+//
+// A handle that is held is the fastest way to ask a flag that gives everybody the
+// same answer: it keeps the answer for as long as nothing changes in the store's
+// memory.
 type FeatureFlag struct {
 	client *FeatureFlagClient
 	name   string
+
+	// kept is what the flag, if it is plain, answered: version<<1, and 1 if it was
+	// on. The version is that of the flags then, which is never 0. It is a number,
+	// not a pointer, so that handles that are made to be asked once stay on the
+	// stack.
+	kept atomic.Uint64
 }
 
 // Name gives the flag's name.
@@ -23,12 +34,28 @@ func (f *FeatureFlag) Name() string { return f.name }
 
 // IsEnabled is [FeatureFlagClient.IsEnabled].
 func (f *FeatureFlag) IsEnabled(ctx context.Context, attrs ...Attr) bool {
-	return f.client.IsEnabledOr(ctx, f.name, false, attrs...)
+	return f.IsEnabledOr(ctx, false, attrs...)
 }
 
 // IsEnabledOr is [FeatureFlagClient.IsEnabledOr].
 func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...Attr) bool {
-	return f.client.IsEnabledOr(ctx, f.name, otherwise, attrs...)
+	c := f.client
+	if c.flags == nil || c.observers != nil {
+		return c.IsEnabledOr(ctx, f.name, otherwise, attrs...)
+	}
+	view, kept := c.flags.Load(), f.kept.Load()
+	if kept>>1 == view.Version() && scopeOf(ctx).pins == nil {
+		return kept&1 != 0
+	}
+	flag := view.Find(f.name)
+	if flag != nil && isPlain(flag) {
+		kept = view.Version() << 1
+		if flag.Enabled {
+			kept |= 1
+		}
+		f.kept.Store(kept)
+	}
+	return c.isEnabled(ctx, f.name, flag, otherwise, attrs)
 }
 
 // Evaluate is [FeatureFlagClient.Evaluate].

@@ -56,6 +56,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -64,8 +65,9 @@ import (
 // concurrent use. It owns no goroutine and needs no Close; the store may.
 type FeatureFlagClient struct {
 	store     store.Store
-	peeker    store.Peeker // the store, if it is one
-	dated     store.Dated  // likewise
+	peeker    store.Peeker  // the store, if it is one
+	dated     store.Dated   // likewise
+	flags     *snapshot.Map // the flags that peeker answers from, if that is how it does
 	timeout   time.Duration
 	events    *Events
 	observers *observers // nil if there are none
@@ -110,6 +112,7 @@ func New(s store.Store, opts ...Option) *FeatureFlagClient {
 	c := &FeatureFlagClient{store: s, timeout: DefaultTimeout, events: new(Events)}
 	c.peeker, _ = s.(store.Peeker)
 	c.dated, _ = s.(store.Dated)
+	c.flags = snapshot.Of(s)
 	for _, opt := range opts {
 		opt(c)
 	}

@@ -23,6 +23,7 @@ import (
 // it is.
 func WithPinnedFlags(ctx context.Context, attrs ...Attr) context.Context {
 	outer := scopeOf(ctx)
+	noteScope()
 	switch {
 	case outer.pins != nil:
 		return WithAttrs(ctx, attrs...)
@@ -63,7 +64,7 @@ type pin struct {
 	key    pinKey
 	flag   *store.Flag
 	err    error
-	random float64 // what its bucketer draws: always the same
+	random float64 // what its bucketer draws
 }
 
 // get gives what is pinned under the key, or nil.

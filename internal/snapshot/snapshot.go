@@ -21,6 +21,7 @@ import (
 	"errors"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -34,22 +35,24 @@ type Map struct {
 	shown atomic.Pointer[root] // what Load gives: held, or hiddenRoot
 	held  atomic.Pointer[root]
 
-	mu     sync.Mutex // held by the one who changes the others
-	hidden int        // calls of Hide without one of Show
+	mu      sync.Mutex // held by the one who changes the others
+	hidden  int        // calls of Hide without one of Show
+	version uint64     // of the last root that was made
 }
 
 // A root is one state of a Map. It is immutable, but for the sorted names, which
 // are made when they are first asked for.
 type root struct {
 	table
+	version    uint64
 	hidden     bool                              // it knows nothing, not even that there is none
 	unreadable map[string]*store.UnreadableError // nil as a rule
 	names      atomic.Pointer[[]string]
 }
 
 var (
-	emptyRoot  = &root{table: newTable(0)}
-	hiddenRoot = &root{table: newTable(0), hidden: true}
+	emptyRoot  = &root{table: newTable(0), version: 1}
+	hiddenRoot = &root{table: newTable(0), version: math.MaxUint64, hidden: true}
 )
 
 // Load gives the present state. While the Map is hidden, that is a view that knows
@@ -72,8 +75,14 @@ func (m *Map) load() *root {
 	return emptyRoot
 }
 
-// change makes r the present state. The caller holds m.mu.
+// change makes r, which is new, the present state. The caller holds m.mu.
 func (m *Map) change(r *root) {
+	m.version++
+	r.version = emptyRoot.version + m.version
+	m.hold(r)
+}
+
+func (m *Map) hold(r *root) {
 	m.held.Store(r)
 	if m.hidden == 0 {
 		m.shown.Store(r)
@@ -97,7 +106,7 @@ func (m *Map) Show() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.hidden--
-	m.change(m.load())
+	m.hold(m.load())
 }
 
 // Set puts a flag in the place of what has its name, or adds it.
@@ -197,12 +206,14 @@ func withoutName(unreadable map[string]*store.UnreadableError, name string) map[
 }
 
 // A View is one state of a [Map], which never changes.
-//
-// Views are comparable. Two views of one Map are equal if the Map was not changed
-// in between, so what one of them has said of a flag the other one says too. While
-// the Map is hidden, all its views are equal. The zero View is equal to none; it
-// is to compare with, and must not be asked.
 type View struct{ root *root }
+
+// Version gives a number that identifies the view among those of its Map: if it is
+// that of another one, both say the same of every flag. So what a view has said
+// can be kept without keeping the view, which holds flags that were replaced. It
+// is never 0. A view that knows nothing has the largest number, which fits into 64
+// bits where those of others fit into 63.
+func (v View) Version() uint64 { return v.root.version }
 
 // Len gives the number of flags, unreadable ones included.
 func (v View) Len() int { return v.root.len() }

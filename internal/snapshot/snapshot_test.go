@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -279,35 +280,36 @@ func TestHide(t *testing.T) {
 	}
 }
 
-// TestViewsCompare has what a flag handle relies on.
-func TestViewsCompare(t *testing.T) {
+// TestVersion has what a flag handle relies on.
+func TestVersion(t *testing.T) {
 	var m Map
-	last := m.Load()
-	if last != m.Load() || last == (View{}) {
-		t.Error("two views of an empty Map are not equal, or the zero View is")
+	last := m.Load().Version()
+	if last == 0 || last != m.Load().Version() {
+		t.Error("the version of an empty Map is 0, or changes")
 	}
+	seen := map[uint64]bool{last: true}
 	for name, change := range map[string]func(){
 		"Set":           func() { m.Set(flag("a", "1")) },
 		"SetUnreadable": func() { m.SetUnreadable(&store.UnreadableError{Name: "b"}) },
 		"Replace":       func() { _ = m.Replace(flags(3)) },
-		"Delete":        func() { m.Set(flag("c", "")); last = m.Load(); m.Delete("c") },
-		"repaired":      func() { m.SetUnreadable(&store.UnreadableError{Name: "d"}); last = m.Load(); m.Delete("d") },
+		"Delete":        func() { m.Set(flag("c", "")); m.Delete("c") },
+		"repaired":      func() { m.SetUnreadable(&store.UnreadableError{Name: "d"}); m.Delete("d") },
 	} {
 		change()
-		now := m.Load()
-		if now == last {
-			t.Errorf("%s: the view is as before", name)
+		now := m.Load().Version()
+		if seen[now] || now >= math.MaxUint64/2 {
+			t.Errorf("%s: the version %d is that of another view, or too large", name, now)
 		}
+		seen[now] = true
 		m.Delete("missing")
 		m.Hide()
-		if m.Load() == now {
-			t.Errorf("%s: the view of a hidden Map is as before", name)
+		if v := m.Load().Version(); v != math.MaxUint64 {
+			t.Errorf("%s: the version of a hidden Map is %d", name, v)
 		}
 		m.Show()
-		if m.Load() != now {
-			t.Errorf("%s: the view is another, and nothing was changed", name)
+		if m.Load().Version() != now {
+			t.Errorf("%s: the version changed, and nothing else did", name)
 		}
-		last = now
 	}
 }
 
