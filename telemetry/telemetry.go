@@ -28,6 +28,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
@@ -151,7 +152,7 @@ func (e *Evaluations) Evaluated(_ context.Context, name string, evaluation flipp
 func (e *Evaluations) unseen(name string, err error) *counts {
 	// While a store cannot be asked, anything may be a name.
 	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, targeting.ErrKind)
-	if !found || len(*e.flags.Load()) >= e.maxFlags {
+	if !found || len(*e.flags.Load()) >= e.maxFlags || !utf8.ValidString(name) {
 		return &e.other
 	}
 	e.mu.Lock()
@@ -173,7 +174,7 @@ func (e *Evaluations) unseen(name string, err error) *counts {
 
 // A Count says how often a flag was evaluated with one outcome.
 type Count struct {
-	// Flag is the flag's name, or [OtherFlags].
+	// Flag is the flag's name, or [OtherFlags]. It is valid UTF-8.
 	Flag string
 	// Enabled is the answer.
 	Enabled bool

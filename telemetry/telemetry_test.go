@@ -313,3 +313,9 @@ func TestUnreadable(t *testing.T) {
 	e.Evaluated(t.Context(), "broken", flipper.Evaluation{Reason: flipper.ReasonError, Err: &store.UnreadableError{Name: "broken"}})
 	want(t, e, telemetry.Count{Flag: "broken", Reason: "error", ErrorType: "parse_error", Number: 1})
 }
+
+func TestNameThatIsNoText(t *testing.T) {
+	e := telemetry.NewEvaluations(telemetry.DefaultMaxFlags)
+	e.Evaluated(t.Context(), "\xff", flipper.Evaluation{Reason: flipper.ReasonStatic})
+	want(t, e, telemetry.Count{Flag: "_other", Reason: "static", Number: 1})
+}
