@@ -132,10 +132,13 @@ func (b *batch) evaluate(name string, f *store.Flag, err error, pinned *pin) Eva
 // peeking gives a function that finds flags in memory: all in one state, if the
 // store has such.
 func (c *FeatureFlagClient) peeking() func(name string) (f *store.Flag, known bool) {
-	if c.peeker == nil {
-		return func(string) (*store.Flag, bool) { return nil, false }
+	switch {
+	case c.flags != nil:
+		return c.flags.Load().Peek
+	case c.peeker != nil:
+		return c.peeker.Peek
 	}
-	return c.peeker.Peek
+	return func(string) (*store.Flag, bool) { return nil, false }
 }
 
 type answer struct {

@@ -25,7 +25,7 @@ func Attributes(extractors ...Extractor) func(http.Handler) http.Handler {
 // prepare gives the request with its flags pinned and with the attributes that
 // the extractors find. It copies the request only if it has to.
 func prepare(r *http.Request, extractors []Extractor) *http.Request {
-	var space [8]flipper.Attr // on the stack: WithAttrs copies what it keeps
+	var space [8]flipper.Attr // on the stack: WithPinnedFlags copies what it keeps
 	attrs := space[:0]
 	for _, extract := range extractors {
 		if attr, ok := extract(r); ok {
@@ -33,7 +33,7 @@ func prepare(r *http.Request, extractors []Extractor) *http.Request {
 		}
 	}
 	before := r.Context()
-	ctx := flipper.WithPinnedFlags(flipper.WithAttrs(before, attrs...))
+	ctx := flipper.WithPinnedFlags(before, attrs...)
 	// To compare contexts that are structs could panic. Copying is right, too.
 	if reflect.TypeOf(before).Kind() == reflect.Pointer && ctx == before {
 		return r

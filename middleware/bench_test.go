@@ -41,6 +41,7 @@ func BenchmarkRequire(b *testing.B) {
 			discard.ServeHTTP(w, r.WithContext(r.Context()))
 		})},
 		{"without attributes", guard(discard)},
+		{"without attributes and pins", middleware.Require(flag, middleware.WithoutPinnedFlags())(discard)},
 		{"one header", middleware.Require(flag, middleware.WithAttributes(plan))(discard)},
 		{"one header as an int", middleware.Require(flag, middleware.WithAttributes(user))(discard)},
 		{"three attributes", middleware.Require(flag, middleware.WithAttributes(plan, user, device))(discard)},
@@ -72,6 +73,32 @@ func TestNestedGuardsAllocs(t *testing.T) {
 		nested := testing.AllocsPerRun(100, func() { test.nested.ServeHTTP(w, r) })
 		if one != nested {
 			t.Errorf("%s: %v allocations, and %v when nested", test.name, one, nested)
+		}
+	}
+}
+
+// What a guard allocates beside the copy of the request, which it needs for its
+// context.
+func TestGuardAllocs(t *testing.T) {
+	flag := newFlag(t, pros())
+	plan := middleware.Header("plan", "X-Plan")
+	user := middleware.AsInt(middleware.Header("user_id", "X-User"))
+	r, w := benchmarkedRequest(t), http.ResponseWriter(noResponse{})
+	requestCopy := testing.AllocsPerRun(100, func() { discard.ServeHTTP(w, r.WithContext(r.Context())) })
+	for _, test := range []struct {
+		name    string
+		handler http.Handler
+		want    float64
+	}{
+		{"no pins", middleware.Require(flag, middleware.WithoutPinnedFlags())(discard), 0},
+		{"pins", middleware.Require(flag)(discard), requestCopy + 1},
+		{"one attribute", middleware.Require(flag, middleware.WithAttributes(plan))(discard), requestCopy + 1},
+		{"two attributes", middleware.Require(flag, middleware.WithAttributes(plan, user))(discard), requestCopy + 1},
+		{"no pins, two attributes", middleware.Require(flag, middleware.WithoutPinnedFlags(), middleware.WithAttributes(plan, user))(discard), requestCopy + 1},
+		{"around three guards", middleware.Attributes(plan, user)(middleware.Require(flag)(middleware.Require(flag)(middleware.Require(flag)(discard)))), requestCopy + 1},
+	} {
+		if got := testing.AllocsPerRun(100, func() { test.handler.ServeHTTP(w, r) }); got != test.want {
+			t.Errorf("%s: %v allocations, want %v", test.name, got, test.want)
 		}
 	}
 }

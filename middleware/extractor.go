@@ -83,10 +83,9 @@ func PathValue(name, wildcard string) Extractor {
 func AsInt(extract Extractor) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
 		attr, ok := extract(r)
-		if !ok || attr.Value.Kind() != targeting.KindText {
-			return attr, ok
+		if text, isText := attr.Value.AsText(); ok && isText {
+			attr.Value, ok = parseInt(text)
 		}
-		attr.Value, ok = parseInt(attr.Value.Any().(string))
 		return attr, ok
 	}
 }

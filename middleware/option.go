@@ -29,3 +29,13 @@ func WithDefault(on bool) Option {
 func WithAttributes(extractors ...Extractor) Option {
 	return func(g *guard) { g.extractors = append(g.extractors, extractors...) }
 }
+
+// WithoutPinnedFlags leaves the request as it is, unless the guard has attributes
+// to add: then the guard allocates nothing. Whoever asks the flag again further in
+// may get another answer, if the flag is changed midway or its bucketer draws
+// random numbers. It is for hot routes whose handlers ask for no flags. Within
+// [Attributes] it changes nothing: the flags are pinned there. The default is to
+// pin flags for the request.
+func WithoutPinnedFlags() Option {
+	return func(g *guard) { g.unpinned = true }
+}

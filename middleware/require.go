@@ -31,11 +31,14 @@ type guard struct {
 	flag           *flipper.FeatureFlag
 	extractors     []Extractor
 	otherwise      bool // if there is no answer
+	unpinned       bool // the request stays as it is where there are no extractors
 	next, fallback http.Handler
 }
 
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = prepare(r, g.extractors)
+	if !g.unpinned || len(g.extractors) > 0 {
+		r = prepare(r, g.extractors)
+	}
 	if g.flag.IsEnabledOr(r.Context(), g.otherwise) {
 		g.next.ServeHTTP(w, r)
 		return

@@ -201,3 +201,32 @@ func TestComposition(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 }
+
+// Without pins the request is not touched, and later answers are fresh; attributes
+// are put into it all the same.
+func TestWithoutPinnedFlags(t *testing.T) {
+	flag := newFlag(t)
+	var outer *http.Request
+	inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r != outer {
+			t.Error("the request was copied")
+		}
+		if !flag.IsEnabled(r.Context()) {
+			t.Error("off from the start")
+		}
+		must(t, flag.Disable(t.Context()))
+		if flag.IsEnabled(r.Context()) {
+			t.Error("the flag is pinned")
+		}
+	})
+	guard := middleware.Require(flag, middleware.WithoutPinnedFlags())
+	wantBody(t, get(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		outer = r
+		guard(inner).ServeHTTP(w, r)
+	}), "/"), 200, "")
+	wantBody(t, get(t, guard(inner), "/"), 404, "404 page not found\n")
+
+	must(t, flag.Enable(t.Context()))
+	plan := middleware.Require(flag, middleware.WithoutPinnedFlags(), middleware.WithAttributes(middleware.Header("plan", "X-Plan")))
+	wantBody(t, get(t, plan(http.HandlerFunc(showAttrs)), "/", "X-Plan: pro"), 200, `plan="pro"`)
+}
