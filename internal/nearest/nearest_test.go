@@ -1,0 +1,33 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package nearest_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/flipper-go/flipper/internal/nearest"
+)
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		given string
+		names []string
+		want  []string
+	}{
+		{"NEW_IU", []string{"NEW_UI", "OTHER"}, []string{"NEW_UI"}},
+		{"new_ui", []string{"NEW_UI", "NEW_API"}, []string{"NEW_UI"}},
+		{"CHECKUOT", []string{"CHECKOUT", "CHECKOUT_2"}, []string{"CHECKOUT"}},
+		{"AB", []string{"AC", "AD", "XY"}, []string{"AC", "AD"}},
+		{"AB", []string{"AF", "AE", "AD", "AC"}, []string{"AC", "AD", "AE"}},
+		{"SEARCH", []string{"PAYMENT"}, nil},
+		{"straße", []string{"strasse"}, []string{"strasse"}},
+		{"", []string{"A", "AB"}, []string{"A"}},
+		{"A", nil, nil},
+	} {
+		if got := nearest.Names(c.given, c.names); !slices.Equal(got, c.want) {
+			t.Errorf("nearest to %q of %q: %q, want %q", c.given, c.names, got, c.want)
+		}
+	}
+}
