@@ -5,12 +5,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
+	"net"
 	"os"
 	"strings"
 
@@ -29,12 +26,13 @@ func serveCommand(stderr io.Writer) *cli.Command {
 		Name:         "serve",
 		Usage:        "run the Thrift flag service",
 		OnUsageError: usageError,
-		Description: "Without flags, serves the flags in the file flags.db in the working directory,\n" +
-			"and stops on SIGINT or SIGTERM, after finishing the calls in flight.",
+		Description: "Without flags, serves the flags in the file flags.db in the working directory.\n" +
+			"It stops on SIGINT or SIGTERM, after finishing the calls in flight; a second signal\n" +
+			"ends it at once. On SIGHUP it reads its certificates again.",
 		Flags: []cli.Flag{
 			stringFlag("store", "where the flags are kept: "+storeurl.Forms, defaultStore),
 			stringFlag("listen", "address of the Thrift service", server.DefaultListen),
-			stringFlag("http", "address of /livez and /readyz; empty for none", server.DefaultHTTP),
+			stringFlag("http", "address of /livez, /readyz and /metrics; empty for none", server.DefaultHTTP),
 			&cli.IntFlag{
 				Name: "max-connections", Usage: "Thrift connections at once; beyond it the one idle longest makes room", Value: thrift.DefaultMaxConnections,
 				Sources: cli.EnvVars(variable("max-connections")),
@@ -50,12 +48,14 @@ func serveCommand(stderr io.Writer) *cli.Command {
 			stringFlag("tls-cert", "file with the certificate chain (PEM); serves Thrift over TLS", ""),
 			stringFlag("tls-key", "file with the certificate's private key (PEM)", ""),
 			stringFlag("tls-client-ca", "file with the authorities (PEM) of which a client must have a certificate", ""),
+			boolFlag("http-tls", "serve the HTTP endpoints over TLS too, with the same certificate; clients need none there"),
+			boolFlag("pprof", "serve Go's profiles under /debug/pprof/ of the HTTP address"),
 			stringFlag("log-format", "text or json", "text"),
 			stringFlag("log-level", "debug, info, warn or error", "info"),
 		},
 		Action: func(ctx context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return fmt.Errorf("serve takes no arguments, but got %q (see flipper serve --help)", c.Args().First())
+			if err := noArguments(c); err != nil {
+				return err
 			}
 			return serve(ctx, c, stderr)
 		},
@@ -72,12 +72,22 @@ func variable(flag string) string {
 	return "FLIPPER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
+// boolFlag makes a switch that can also be set by its FLIPPER_ variable.
+func boolFlag(name, usage string) *cli.BoolFlag {
+	return &cli.BoolFlag{Name: name, Usage: usage, Sources: cli.EnvVars(variable(name))}
+}
+
 func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
-	logger, err := newLogger(stderr, c.String("log-format"), c.String("log-level"))
+	id := identityOf(c)
+	logger, err := newLogger(stderr, c.String("log-format"), c.String("log-level"), id)
 	if err != nil {
 		return err
 	}
-	tlsConfig, err := loadTLS(c.String("tls-cert"), c.String("tls-key"), c.String("tls-client-ca"))
+	useLogger(logger)
+	if c.Bool("pprof") && c.String("http") == "" {
+		return usagef("--pprof needs an address: set --http")
+	}
+	certificates, err := loadCertificates(c, logger)
 	if err != nil {
 		return err
 	}
@@ -86,63 +96,37 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	supervisor := newSupervisor(os.Getenv(notifySocketVariable), logger)
 	opts := []server.Option{
 		server.WithListen(c.String("listen")),
 		server.WithHTTP(c.String("http")),
 		server.WithPlace(s.Place),
+		server.WithVersion(version()),
+		server.WithMetricLabels(id.metricLabels()),
 		server.WithShutdownTimeout(c.Duration("shutdown-timeout")),
 		server.WithLogger(logger),
+		server.WithStarted(func(net.Addr, net.Addr) { supervisor.ready() }),
+		server.WithStopping(supervisor.stopping),
 		server.WithServerOptions(
 			thrift.WithMaxConnections(c.Int("max-connections")),
 			thrift.WithIdleTimeout(c.Duration("idle-timeout")),
 		),
 	}
-	if tlsConfig != nil {
-		opts = append(opts, server.WithTLS(tlsConfig))
+	if certificates != nil {
+		opts = append(opts, server.WithCertificates(certificates))
 	}
+	if c.Bool("http-tls") {
+		opts = append(opts, server.WithHTTPTLS())
+	}
+	if c.Bool("pprof") {
+		opts = append(opts, server.WithPprof())
+	}
+	defer reloadOnHangup(certificates, logger)()
 	return server.Run(ctx, s.Watcher, opts...)
 }
 
-func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
-	var opts slog.HandlerOptions
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", level)
-	}
-	opts.Level = l
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, &opts)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, &opts)), nil
-	}
-	return nil, fmt.Errorf("--log-format %q: use text or json", format)
-}
-
-// loadTLS gives nil if no certificate is named.
-func loadTLS(cert, key, clientCA string) (*tls.Config, error) {
-	if cert == "" && key == "" && clientCA == "" {
-		return nil, nil
-	}
-	if cert == "" || key == "" {
-		return nil, errors.New("TLS needs both --tls-cert and --tls-key")
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("load --tls-cert %s and --tls-key %s: %w", cert, key, err)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	if clientCA == "" {
-		return config, nil
-	}
-	pem, err := os.ReadFile(clientCA)
-	if err != nil {
-		return nil, fmt.Errorf("load --tls-client-ca: %w", err)
-	}
-	config.ClientCAs = x509.NewCertPool()
-	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("load --tls-client-ca %s: no certificate in PEM form is in it", clientCA)
-	}
-	config.ClientAuth = tls.RequireAndVerifyClientCert
-	return config, nil
+// metricLabels gives the labels that every metric has. The names differ from
+// those that Prometheus adds for what it scrapes.
+func (id identity) metricLabels() map[string]string {
+	return map[string]string{"app_name": id.AppName, "environment": id.Environment, "instance_id": id.InstanceID}
 }
