@@ -37,20 +37,19 @@ type recorder struct {
 
 // Record is what [flipper.Recorder] asks for.
 func (r recorder) Record(_ context.Context, i flipper.Impression) {
-	first := r.client.asked.add(i)
-	if first && r.onUnknown != nil && errors.Is(i.Err, store.ErrNotFound) {
+	r.client.asked.add(i)
+	if r.onUnknown != nil && errors.Is(i.Err, store.ErrNotFound) {
 		r.onUnknown(i.Name)
 	}
 }
 
-func (a *asked) add(i flipper.Impression) (first bool) {
+func (a *asked) add(i flipper.Impression) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.counts == nil {
 		a.counts = make(map[string]int)
 	}
-	first = a.counts[i.Name] == 0
-	if first {
+	if a.counts[i.Name] == 0 {
 		a.names = append(a.names, i.Name)
 	}
 	a.counts[i.Name]++
@@ -60,7 +59,6 @@ func (a *asked) add(i flipper.Impression) (first bool) {
 		a.evaluations = a.evaluations[:n]
 	}
 	a.evaluations = append(a.evaluations, i)
-	return first
 }
 
 // Asked gives the names of the flags that were asked, through this client, in the

@@ -25,6 +25,7 @@ type Client struct {
 
 	mu     sync.Mutex
 	given  map[string]bool      // names that the test has set or unset
+	failed map[string]bool      // names that failed the test because they are unknown
 	layers map[string]*layering // of names that are set for some time
 }
 
@@ -41,6 +42,7 @@ func New(t testing.TB, opts ...Option) *Client {
 		output: newOutput(t),
 		store:  NewStore(t),
 		given:  make(map[string]bool),
+		failed: make(map[string]bool),
 		layers: make(map[string]*layering),
 	}
 	var settings settings

@@ -15,13 +15,15 @@ import (
 	"github.com/flipper-go/flipper/internal/nearest"
 )
 
-// failUnknown fails the test because a flag was asked that does not exist.
+// failUnknown fails the test because a flag was asked that does not exist, once for
+// each name.
 func (c *Client) failUnknown(name string) {
 	c.mu.Lock()
-	given := c.given[name]
+	known := c.given[name] || c.failed[name]
+	c.failed[name] = true
 	names := slices.Collect(maps.Keys(c.given))
 	c.mu.Unlock()
-	if given {
+	if known {
 		return
 	}
 	// The code under test may have created others.

@@ -25,11 +25,17 @@ func TestStrict(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		flipper.Choose(ctx, features.Get("SAERCH"), 1, 2)
+		features.IsEnabled(ctx, "SEARCH")
+		if err := features.Destroy(ctx, "SEARCH"); err != nil {
+			t.Errorf("%v", err)
+		}
+		features.IsEnabled(ctx, "SEARCH") // not the test's doing
 		features.Store().Fail(nil)
 		features.IsEnabled(ctx, "OTHER") // nobody knows whether it exists
 	}).want(t,
 		`flippertest: flag "NEW_IU" is asked by strict_test.go:18, and the test has not set it; did you mean NEW_UI?`,
 		`flippertest: flag "PAYMENT" is asked by strict_test.go:20, and the test has not set it`,
 		`flippertest: flag "SAERCH" is asked by strict_test.go:27, and the test has not set it; did you mean SEARCH?`,
+		`flippertest: flag "SEARCH" is asked by strict_test.go:32, and the test has not set it`,
 	)
 }
