@@ -1,0 +1,55 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flipperotel has OpenTelemetry's traces and metrics of evaluations and of
+// the calls of a store.
+//
+//	hook, err := flipperotel.NewHook()
+//	...
+//	defer hook.Close()
+//	observer, err := flipperotel.NewObserver()
+//	...
+//	flags := mirror.New(instrumented.NewWatcher(redisstore, observer))
+//	features := flipper.New(flags, flipper.WithHook(hook))
+//
+// It is a module of its own: who does not import it does not get OpenTelemetry.
+//
+// # Evaluations
+//
+// A [Hook] makes an event of each evaluation. Its name and attributes are those of
+// OpenTelemetry's semantic convention for feature flags. It is added to the span that
+// the evaluation's context carries, if that span is recorded; or it is emitted to the
+// logs, as the convention now asks, with [WithLoggerProvider].
+//
+//	feature_flag.evaluation
+//	    feature_flag.key            the flag's name
+//	    feature_flag.result.value   the answer, true or false, as the caller got it
+//	    feature_flag.result.reason  such as targeting_match
+//	    feature_flag.provider.name  flipper
+//	    feature_flag.set.id         with WithSetID only
+//	    feature_flag.context.id     from a Recorder only: who asked
+//	    error.type, error.message   with an error only
+//
+// The convention's feature_flag.result.variant and feature_flag.version are left
+// out: a flag has no variants, and an evaluation does not know the flag's revision.
+// Beyond the convention's, error.type may be unavailable, timeout, canceled, closed or
+// invalid; see package telemetry.
+//
+// A Hook also reports metrics:
+//
+//	flipper.evaluations  counter: key (or _other), value, reason and error.type as above
+//	flipper.flag.age     gauge, in s: of the oldest data held of evaluated flags
+//	flipper.flag.stale   gauge: how many of them could not be read again
+//
+// A flag has series of its own once it was found in the store, and at most 1,000
+// flags have (see [WithMaxFlags]); all others are counted together as "_other".
+//
+// # Store
+//
+// An [Observer] makes a client span of each call, named after the operation and
+// "flipper", such as "get flipper", with db.operation.name, feature_flag.key, and
+// error.type if there is an error. Failures set the span's status; answers such as
+// flag_not_found and conflict do not. It also records a histogram:
+//
+//	flipper.store.call.duration  in s: db.operation.name and error.type
+package flipperotel

@@ -1,0 +1,106 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperotel
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/telemetry"
+)
+
+// eventName and the keys are those of the semantic convention.
+const (
+	eventName = "feature_flag.evaluation"
+
+	keyFlag         = attribute.Key("feature_flag.key")
+	keyValue        = attribute.Key("feature_flag.result.value")
+	keyReason       = attribute.Key("feature_flag.result.reason")
+	keyProvider     = attribute.Key("feature_flag.provider.name")
+	keySetID        = attribute.Key("feature_flag.set.id")
+	keyContextID    = attribute.Key("feature_flag.context.id")
+	keyErrorType    = attribute.Key("error.type")
+	keyErrorMessage = attribute.Key("error.message")
+)
+
+const provider = "flipper"
+
+// emit makes an event of an impression, of the logs if there is a logger, and else of
+// the span that ctx carries. Where nobody records it, it costs little.
+func (o *options) emit(ctx context.Context, i *flipper.Impression) {
+	if o.logger != nil {
+		if !o.logger.Enabled(ctx, log.EnabledParameters{Severity: log.SeverityInfo, EventName: eventName}) {
+			return
+		}
+		var record log.Record
+		record.SetEventName(eventName)
+		record.SetSeverity(log.SeverityInfo)
+		record.SetTimestamp(at(i))
+		record.AddAttributes(o.eventAttributes(i)...)
+		o.logger.Emit(ctx, record)
+		return
+	}
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.AddEvent(eventName, trace.WithTimestamp(at(i)), trace.WithAttributes(o.eventAttributes(i)...))
+	}
+}
+
+// at gives the time of an impression, which is now if a hook has made it.
+func at(i *flipper.Impression) time.Time {
+	if i.Time.IsZero() {
+		return time.Now()
+	}
+	return i.Time
+}
+
+func (o *options) eventAttributes(i *flipper.Impression) []attribute.KeyValue {
+	attributes := make([]attribute.KeyValue, 0, 8)
+	attributes = append(attributes,
+		keyFlag.String(i.Name),
+		keyValue.Bool(i.Enabled),
+		keyReason.String(telemetry.Reason(i.Evaluation)),
+		keyProvider.String(provider))
+	if o.setID != "" {
+		attributes = append(attributes, keySetID.String(o.setID))
+	}
+	if i.Err != nil {
+		attributes = append(attributes, keyErrorType.String(telemetry.ErrorType(i.Err)), keyErrorMessage.String(i.Err.Error()))
+	}
+	if o.targetingKey != "" {
+		for _, a := range i.Attrs {
+			if a.Name == o.targetingKey {
+				attributes = append(attributes, keyContextID.String(text(a.Value)))
+			}
+		}
+	}
+	return attributes
+}
+
+// text gives a text as it is, and any other value as JSON.
+func text(v targeting.Value) string {
+	if s, ok := v.Any().(string); ok {
+		return s
+	}
+	return v.String()
+}
+
+// A Recorder makes events with who asked. It is a [flipper.Recorder] for
+// [flipper.WithImpressions]; it is not for package impression, because a span that
+// has ended takes no events. It is safe for concurrent use.
+type Recorder struct{ options }
+
+var _ flipper.Recorder = (*Recorder)(nil)
+
+// NewRecorder makes a Recorder. Without [WithTargetingKey] its events say no more
+// than those of a [Hook].
+func NewRecorder(opts ...Option) *Recorder { return &Recorder{newOptions(opts)} }
+
+// Record makes an event of an impression.
+func (r *Recorder) Record(ctx context.Context, i flipper.Impression) { r.emit(ctx, &i) }
