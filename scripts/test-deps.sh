@@ -8,7 +8,7 @@
 #   - the Thrift compiler, to check the generated code
 #   - a Python 3 with Apache Thrift's library: the tests let a Python client talk
 #     to our server
-#   - redis-server, which the tests start for themselves
+#   - redis-server and prometheus, which the tests start for themselves
 #
 # With all of it there it does nothing. It installs with apt-get or Homebrew.
 set -eu
@@ -34,6 +34,7 @@ command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || add_missing cc
 command -v thrift >/dev/null || add_missing thrift
 has_python_thrift || add_missing python-thrift
 command -v redis-server >/dev/null || add_missing redis
+command -v prometheus >/dev/null || add_missing prometheus
 [ -n "$missing" ] || exit 0
 
 echo "test-deps: missing:$missing"
@@ -52,17 +53,20 @@ if command -v apt-get >/dev/null; then
 	as_root apt-get update -q
 	# shellcheck disable=SC2086 # several packages
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
-	# The package starts a server on port 6379, which the tests do not use.
+	# The packages start servers, on ports 6379 and 9090, which the tests do not use.
 	case $missing in *" redis"*) as_root service redis-server stop || true ;; esac
+	case $missing in *" prometheus"*) as_root service prometheus stop || true ;; esac
 elif command -v brew >/dev/null; then
 	case $missing in *" cc"*) fail "install a C compiler: xcode-select --install" ;; esac
 	case $missing in *" thrift"*) brew install thrift ;; esac
 	case $missing in *" redis"*) brew install redis ;; esac
+	case $missing in *" prometheus"*) brew install prometheus ;; esac
 	has_python_thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, and redis-server)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, redis-server, and prometheus)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
 has_python_thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
 command -v redis-server >/dev/null || fail "redis-server is still missing"
+command -v prometheus >/dev/null || fail "prometheus is still missing"
