@@ -22,6 +22,7 @@ const maxContainerSize = 1 << 17
 type connection struct {
 	transport
 	raw       net.Conn // conn without encryption
+	peeker    *peeker  // of raw
 	protocol  thrift.TProtocol
 	idleSince time.Time
 }
@@ -30,6 +31,7 @@ func newConnection(conn, raw net.Conn, o *options) *connection {
 	c := &connection{
 		transport: transport{conn: conn, in: bufio.NewReader(conn), framed: o.framed, max: o.maxMessageSize},
 		raw:       raw,
+		peeker:    newPeeker(raw),
 	}
 	config := &thrift.TConfiguration{
 		MaxMessageSize:   int32(o.maxMessageSize),
@@ -120,12 +122,7 @@ func (c *connection) call(method string, args, result thrift.TStruct) error {
 
 // alive reports whether a connection that was idle can be used: the service has
 // neither closed it nor sent what nobody asked for.
-func (c *connection) alive() bool {
-	if c.conn.SetReadDeadline(time.Time{}) != nil {
-		return false
-	}
-	return isQuiet(c.raw)
-}
+func (c *connection) alive() bool { return c.peeker.isQuiet() }
 
 // cut closes the connection without a word to the other side, which may hang.
 func (c *connection) cut() { c.raw.Close() }

@@ -7,6 +7,10 @@ package thriftrpc
 
 import "net"
 
-// isQuiet cannot tell here. A read on a connection that died while it was idle is
-// tried once more; a write fails.
-func isQuiet(net.Conn) bool { return true }
+// A peeker cannot tell here what a connection is like without reading from it. The
+// pool copes: see [pool.Call].
+type peeker struct{}
+
+func newPeeker(net.Conn) *peeker { return new(peeker) }
+
+func (*peeker) isQuiet() bool { return true }

@@ -11,22 +11,32 @@ import (
 	"syscall"
 )
 
-// isQuiet reports whether a connection is open and there is nothing to read. It
-// peeks, which costs about a microsecond.
-func isQuiet(conn net.Conn) bool {
-	socket, ok := conn.(syscall.Conn)
-	if !ok {
-		return true // no way to tell
+// A peeker looks at a connection without reading from it. It is made once, so that
+// a look costs a system call and nothing else.
+type peeker struct {
+	raw    syscall.RawConn // nil if there is no way to tell
+	peek   func(fd uintptr)
+	result error
+	buffer [1]byte
+}
+
+func newPeeker(conn net.Conn) *peeker {
+	p := new(peeker)
+	p.peek = func(fd uintptr) {
+		_, _, p.result = syscall.Recvfrom(int(fd), p.buffer[:], syscall.MSG_PEEK) // which does not block
 	}
-	raw, err := socket.SyscallConn()
-	if err != nil {
-		return false
+	if socket, ok := conn.(syscall.Conn); ok {
+		p.raw, _ = socket.SyscallConn()
 	}
-	var peeked error
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, peeked = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK)
-		return true // the socket does not block: do not wait for it
-	})
-	return err == nil && (errors.Is(peeked, syscall.EAGAIN) || errors.Is(peeked, syscall.EWOULDBLOCK))
+	return p
+}
+
+// isQuiet reports whether the connection is open and there is nothing to read,
+// whatever its deadlines.
+func (p *peeker) isQuiet() bool {
+	if p.raw == nil {
+		return true
+	}
+	err := p.raw.Control(p.peek)
+	return err == nil && (errors.Is(p.result, syscall.EAGAIN) || errors.Is(p.result, syscall.EWOULDBLOCK))
 }

@@ -16,14 +16,17 @@ import (
 )
 
 // A Store is the flags of a flag service. It is safe for concurrent use.
-type Store struct{ pool *pool }
+type Store struct {
+	pool    *pool
+	decoded decodedFlags
+}
 
 var _ store.Watcher = (*Store)(nil)
 
 // New makes a store of the flag service at an address, such as "flags:9090". It
 // does not dial: connections are opened when they are needed, and kept.
 func New(address string, opts ...Option) *Store {
-	return &Store{newPool(address, newOptions(address, opts))}
+	return &Store{pool: newPool(address, newOptions(address, opts)), decoded: newDecodedFlags()}
 }
 
 // WaitReady waits until the service answers, or ctx ends: then the error tells
@@ -70,21 +73,30 @@ func (s *Store) ask(added, six func() error) error {
 }
 
 // Get is what [store.Store] asks for.
-func (s *Store) Get(ctx context.Context, name string) (f *store.Flag, err error) {
+func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := store.ValidateName(name); err != nil {
 		return nil, err
 	}
-	err = s.ask(func() error {
-		stored, err := s.client().GetStored(ctx, name)
-		if err == nil {
-			f, err = s.flag("GetStored", name, stored)
-		}
-		return err
-	}, func() error {
-		f, err = s.foreignGet(ctx, name)
-		return err
-	})
-	return f, s.aboutName("GetStored", name, err)
+	f, err := s.get(ctx, name)
+	if err != nil {
+		return nil, s.aboutName("GetStored", name, err)
+	}
+	return f, nil
+}
+
+// get is not made of [Store.ask], whose functions would cost more than the rest.
+func (s *Store) get(ctx context.Context, name string) (*store.Flag, error) {
+	if s.pool.isForeign() {
+		return s.foreignGet(ctx, name)
+	}
+	stored, err := s.client().GetStored(ctx, name)
+	switch {
+	case err == nil:
+		return s.flag("GetStored", name, stored, s.decoded.decode)
+	case isUnknownMethod(err):
+		return s.foreignGet(ctx, name)
+	}
+	return nil, err
 }
 
 // Put is what [store.Store] asks for. An error that matches
@@ -98,7 +110,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (stored *store.Flag, err
 	err = s.ask(func() error {
 		reply, err := s.client().CompareAndSet(ctx, f.Name, featureflagstore.JSON(text), f.Revision)
 		if err == nil {
-			stored, err = s.flag("CompareAndSet", f.Name, reply)
+			stored, err = s.flag("CompareAndSet", f.Name, reply, decode)
 		}
 		return err
 	}, func() error {
@@ -176,7 +188,7 @@ func (s *Store) yieldPage(page *featureflagstore.FlagPage, first string, yield f
 			return "", false
 		}
 		last = name
-		f, err := s.flag("ListStored", name, stored)
+		f, err := s.flag("ListStored", name, stored, decode)
 		if err = s.answered("ListStored", name, err); !yield(f, err) {
 			return "", false
 		}
@@ -196,7 +208,7 @@ func (s *Store) yieldPage(page *featureflagstore.FlagPage, first string, yield f
 }
 
 // flag makes the flag of what the service has stored under a name.
-func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag) (*store.Flag, error) {
+func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag, decode func(name, text, revision string) (*store.Flag, error)) (*store.Flag, error) {
 	switch {
 	case stored.FeatureName != nil && *stored.FeatureName != name:
 		return nil, s.unavailable(method, "the service's answer is about flag %.500q, not %q", *stored.FeatureName, name)
@@ -205,12 +217,7 @@ func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag) (
 	case stored.Item == nil || stored.GetRevision() == "":
 		return nil, s.unavailable(method, "the service's answer lacks the item or its revision")
 	}
-	f, err := store.Decode(name, []byte(*stored.Item))
-	if err != nil {
-		return nil, err
-	}
-	f.Revision = *stored.Revision
-	return f, nil
+	return decode(name, string(*stored.Item), *stored.Revision)
 }
 
 // aboutName is answered for a call with nothing but a name: if the service takes
