@@ -220,6 +220,7 @@ func FuzzGetRequest(f *testing.F) {
 		f.Add(message)
 		f.Add(framed(message))
 		f.Add(append(framed(message), message...))
+		f.Add(framed(append(bytes.Clone(message), 0))) // a frame longer than its message
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		got, ok := parseGetRequest(input)
