@@ -122,9 +122,11 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.
 	return f.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs})
 }
 
-// isPlain reports whether a flag gives everybody the same answer.
+// isPlain reports whether a flag answers Enabled to everybody. It does not look at
+// Enabled: processors cannot foresee it, and to be wrong costs them more than the
+// answer.
 func isPlain(f *store.Flag) bool {
-	return !f.Enabled || len(f.Conditions) == 0 && f.Bucketer.IsNoOp()
+	return len(f.Conditions) == 0 && f.Bucketer.IsNoOp()
 }
 
 func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (on bool, reason Reason, err error) {
