@@ -6,6 +6,8 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -57,19 +59,31 @@ type Flag struct {
 type stored struct {
 	text       targeting.JSON
 	name       string
-	named      bool // it has the flag's name, written as we do
-	enabled    bool
-	created    time.Time
 	clientData targeting.JSON
+	// A clone has conditions of its own, so these stay as they are.
 	conditions []targeting.Condition
 	bucketer   targeting.Bucketer
+	created    int64 // in seconds since 1970, if dated
+	named      bool  // it has the flag's name, written as we do
+	enabled    bool
+	dated      bool
 }
 
 // unchanged reports whether the flag is still what its stored form says.
 func (f *Flag) unchanged() bool {
 	s := f.stored
-	return s != nil && s.named && f.Name == s.name && f.Enabled == s.enabled && f.Created.Equal(s.created) &&
+	return s != nil && s.named && f.Name == s.name && f.Enabled == s.enabled && s.wasCreated(f.Created) &&
 		f.ClientData == s.clientData && f.Bucketer == s.bucketer && slices.Equal(f.Conditions, s.conditions)
+}
+
+// wasCreated reports whether the stored form has a time as that of creation.
+func (s *stored) wasCreated(created time.Time) bool { return created.Equal(s.createdTime()) }
+
+func (s *stored) createdTime() time.Time {
+	if !s.dated {
+		return time.Time{}
+	}
+	return time.Unix(s.created, 0).UTC()
 }
 
 // The stored form's fields. [Encode] writes those that are missing in this order,
@@ -170,13 +184,13 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	enabled, created := enabledJSON(f.Enabled), createdJSON(f.Created)
 	if f.stored != nil {
 		var err error
-		if fields, meta, err = splitStored(f.stored.text); err != nil {
+		if fields, meta, err = splitStored(nil, nil, f.stored.text); err != nil {
 			return nil, err
 		}
 		if f.Enabled == f.stored.enabled {
 			enabled = targeting.GetField(fields, fieldEnabled)
 		}
-		if f.Created.Equal(f.stored.created) {
+		if f.stored.wasCreated(f.Created) {
 			created = targeting.GetField(meta, fieldCreated)
 		}
 	}
@@ -204,17 +218,18 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	return targeting.SetField(fields, fieldMeta, targeting.JSON(targeting.AppendObject(nil, meta))), nil
 }
 
-// splitStored gives the members of a stored form and of its meta.
-func splitStored(text targeting.JSON) (fields, meta []targeting.Field, err error) {
-	if fields, err = targeting.SplitObject(text); err != nil {
+// splitStored gives the members of a stored form and of its meta, in the space
+// given if that is enough.
+func splitStored(fieldSpace, metaSpace []targeting.Field, text targeting.JSON) (fields, meta []targeting.Field, err error) {
+	if fields, err = targeting.AppendFields(fieldSpace, text); err != nil {
 		return nil, nil, err
 	}
-	for _, required := range []string{fieldName, fieldEnabled, fieldMeta} {
+	for _, required := range [...]string{fieldName, fieldEnabled, fieldMeta} {
 		if targeting.GetField(fields, required) == "" {
 			return nil, nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
 		}
 	}
-	if meta, err = targeting.SplitObject(targeting.GetField(fields, fieldMeta)); err != nil {
+	if meta, err = targeting.AppendFields(metaSpace, targeting.GetField(fields, fieldMeta)); err != nil {
 		return nil, nil, fmt.Errorf("meta: %w", err)
 	}
 	if targeting.GetField(meta, fieldCreated) == "" {
@@ -263,51 +278,56 @@ func Decode(name string, text []byte) (*Flag, error) {
 }
 
 func decode(name string, text targeting.JSON) (*Flag, error) {
-	fields, meta, err := splitStored(text)
+	var fieldSpace, metaSpace [8]targeting.Field
+	fields, meta, err := splitStored(fieldSpace[:0], metaSpace[:0], text)
 	if err != nil {
 		return nil, err
 	}
-	f := &Flag{
-		Name:       name,
-		Enabled:    targeting.GetField(fields, fieldEnabled) != "false",
-		Created:    parseCreated(targeting.GetField(meta, fieldCreated)),
-		ClientData: targeting.GetField(meta, fieldClientData),
+	var made struct { // one allocation
+		flag   Flag
+		stored stored
 	}
-	if isFalseValue(f.ClientData) {
-		f.ClientData = ""
+	s := &made.stored
+	s.text, s.name = text, name
+	s.enabled = targeting.GetField(fields, fieldEnabled) != "false"
+	s.created, s.dated = parseCreated(targeting.GetField(meta, fieldCreated))
+	if clientData := targeting.GetField(meta, fieldClientData); !isFalseValue(clientData) {
+		s.clientData = clientData
 	}
 	if text := targeting.GetField(meta, fieldConditions); text != "" {
-		if f.Conditions, err = targeting.ParseConditions(text); err != nil {
+		if s.conditions, err = targeting.ParseConditions(text); err != nil {
 			return nil, err
 		}
 	}
 	if text := targeting.GetField(meta, fieldBucketer); text != "" {
-		if f.Bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
+		if s.bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
 			return nil, err
 		}
 	}
-	f.stored = &stored{
-		text: text, name: name, enabled: f.Enabled, created: f.Created, clientData: f.ClientData,
-		// A clone has conditions of its own, so these stay as they are.
-		conditions: f.Conditions, bucketer: f.Bucketer,
-		named: targeting.GetField(fields, fieldName) == nameJSON(name),
+	var quoted [64]byte
+	s.named = string(targeting.AppendText(quoted[:0], name)) == string(targeting.GetField(fields, fieldName))
+	made.flag = Flag{
+		Name: name, Enabled: s.enabled, Created: s.createdTime(), ClientData: s.clientData,
+		Conditions: s.conditions, Bucketer: s.bucketer, stored: s,
 	}
-	return f, nil
+	return &made.flag, nil
 }
 
-func parseCreated(text targeting.JSON) time.Time {
-	v, err := targeting.ParseJSON(text)
-	if seconds, ok := v.Any().(int64); err == nil && ok {
-		return time.Unix(seconds, 0).UTC()
-	}
-	return time.Time{}
+// parseCreated reads the seconds since 1970, of which the text is JSON. ok is false
+// if it is something else than an int.
+func parseCreated(text targeting.JSON) (seconds int64, ok bool) {
+	seconds, err := strconv.ParseInt(string(text), 10, 64)
+	return seconds, err == nil
 }
 
-// isFalseValue reports whether Python takes the value for false, so that its
-// client reads it as no client data.
+// isFalseValue reports whether Python takes the value, of which the text is JSON,
+// for false, so that its client reads it as no client data.
 func isFalseValue(text targeting.JSON) bool {
 	if text == "" {
 		return true
+	}
+	if text[0] == '{' || text[0] == '[' {
+		return strings.Trim(string(text[1:len(text)-1]), " \t\r\n") == ""
 	}
 	v, err := targeting.ParseJSON(text)
 	if err != nil {
@@ -317,11 +337,7 @@ func isFalseValue(text targeting.JSON) bool {
 	case targeting.KindNull:
 		return true
 	case targeting.KindText:
-		return v.Any() == ""
-	case targeting.KindList:
-		return len(v.Elements()) == 0
-	case targeting.KindObject:
-		return len(v.Members()) == 0
+		return text == `""`
 	}
 	return v.Equal(targeting.Int(0))
 }
@@ -335,8 +351,8 @@ func (f *Flag) Meta() targeting.JSON {
 		clientData = v
 	}
 	created := createdJSON(f.Created)
-	if f.stored != nil && f.Created.Equal(f.stored.created) {
-		if _, meta, err := splitStored(f.stored.text); err == nil {
+	if f.stored != nil && f.stored.wasCreated(f.Created) {
+		if _, meta, err := splitStored(nil, nil, f.stored.text); err == nil {
 			v, _ := targeting.ParseJSON(targeting.GetField(meta, fieldCreated))
 			created = targeting.JSON(v.String())
 		}

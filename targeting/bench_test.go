@@ -45,3 +45,30 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPage is a page that asks for 20 flags with the same whitelist, with one
+// request for all, and with one for each.
+func BenchmarkPage(b *testing.B) {
+	bucketers := make([]targeting.Bucketer, 20)
+	for i := range bucketers {
+		bucketers[i] = targeting.NewConsistentHashBucketer(targeting.FixedPercentage(float64(i+1)/40), "user_id")
+	}
+	attrs := []targeting.Attr{{Name: "user_id", Value: targeting.Int(7)}}
+	b.Run("one request", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			r := targeting.Request{Attrs: attrs}
+			for _, bucketer := range bucketers {
+				_, _, _ = targeting.Evaluate(true, nil, bucketer, &r)
+			}
+		}
+	})
+	b.Run("20 requests", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for _, bucketer := range bucketers {
+				_, _, _ = targeting.Evaluate(true, nil, bucketer, &targeting.Request{Attrs: attrs})
+			}
+		}
+	})
+}

@@ -73,17 +73,17 @@ func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
 	if text == readNoOp.source {
 		return Bucketer{readNoOp}, nil
 	}
-	v, err := ParseJSON(text)
-	if err != nil {
+	var space [4]Field
+	fields, isA, err := objectFields(space[:0], text)
+	switch {
+	case err != nil:
 		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
-	}
-	if v.kind == KindNull {
+	case isA == KindNull:
 		return Bucketer{}, nil
+	case isA != KindObject:
+		return Bucketer{}, fmt.Errorf("%w bucketer: must be an object, not %s", ErrInvalid, isA)
 	}
-	if v.kind != KindObject {
-		return Bucketer{}, fmt.Errorf("%w bucketer: must be an object, not %s", ErrInvalid, v.kind)
-	}
-	name, _ := v.member("type")
+	name := fieldValue(fields, "type", Null())
 	kind := slices.Index(bucketerTypes[:], name.text)
 	if name.kind != KindText || kind < 0 {
 		return Bucketer{}, fmt.Errorf("%w bucketer: unknown type %s", ErrInvalid, name)
@@ -91,10 +91,6 @@ func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
 	b := &bucketer{kind: bucketerKind(kind), source: text}
 	if b.kind == noOp {
 		return Bucketer{b}, nil
-	}
-	fields, err := SplitObject(text)
-	if err != nil {
-		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
 	}
 	for _, f := range fields {
 		switch {
@@ -145,6 +141,7 @@ func (b *bucketer) parseKeys(text JSON) error {
 // compile prepares what evaluation needs.
 func (b *bucketer) compile() {
 	b.keys = uniqueScalars(b.keys)
+	b.names = make([]string, 0, len(b.keys))
 	for _, key := range b.keys {
 		// The Python client takes the name randomizer for itself.
 		if key.kind == KindText && key.text != randomizer {

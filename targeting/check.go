@@ -5,6 +5,7 @@ package targeting
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -120,18 +121,30 @@ func ParseCheckKey(key string) (variable string, operator Operator, err error) {
 	if key == "self" {
 		return "", 0, fmt.Errorf("%w check key: %q is a reserved word of the Python client", ErrInvalid, key)
 	}
-	parts := strings.SplitN(key, "__", 3)
-	if len(parts) != 2 {
+	variable, symbol, found := strings.Cut(key, "__")
+	if !found || strings.Contains(symbol, "__") {
 		return key, OpEqual, nil
 	}
-	if parts[1] == "" || parts[1] == OpEqual.String() {
-		return "", 0, fmt.Errorf("%w check key %q: unknown operator %q", ErrInvalid, key, parts[1])
+	if symbol == "" || symbol == OpEqual.String() {
+		return "", 0, fmt.Errorf("%w check key %q: unknown operator %q", ErrInvalid, key, symbol)
 	}
-	operator, err = ParseOperator(parts[1])
+	operator, err = ParseOperator(symbol)
 	if err != nil {
 		return "", 0, fmt.Errorf("check key %q: %w", key, err)
 	}
-	return parts[0], operator, nil
+	return variable, operator, nil
+}
+
+// joinCheckKey reads a variable and an operator as the Python client does: it
+// joins the two and reads the whole as a check key.
+func joinCheckKey(variable, symbol string) (string, Operator, error) {
+	// As a rule that comes to the two again.
+	if !strings.Contains(variable, "__") && !strings.HasSuffix(variable, "_") {
+		if i := slices.Index(operatorSymbols[:], symbol); i > 0 {
+			return variable, Operator(i), nil
+		}
+	}
+	return ParseCheckKey(variable + "__" + symbol)
 }
 
 // ValueJSON gives the JSON text of the check's value: exactly as it was read, if

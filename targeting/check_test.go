@@ -5,6 +5,7 @@ package targeting_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -161,5 +162,51 @@ func TestOperators(t *testing.T) {
 	}
 	if got := targeting.Operator(9).String(); got != "Operator(9)" {
 		t.Error(got)
+	}
+}
+
+// TestRepeatedNamesInCondition has names that come twice: the last value counts,
+// and the first may be unreadable.
+func TestRepeatedNamesInCondition(t *testing.T) {
+	const good = `{"variable": "a", "value": 1, "operator": null}`
+	for _, text := range []targeting.JSON{
+		`{"a": [{"variable": 1}], "a": [` + good + `]}`,
+		`{"a": [{"variable": "b", "value": 2, "operator": null}], "a": [` + good + `]}`,
+		`{"a": "text", "b": [], "a": [` + good + `]}`,
+		`{"a": [{"variable": 1, "value": 1, "operator": {}, "variable": "a", "operator": null}]}`,
+	} {
+		for what, read := range map[string]func() ([]targeting.Condition, error){
+			"condition": func() ([]targeting.Condition, error) {
+				c, err := targeting.ParseCondition(text)
+				return []targeting.Condition{c}, err
+			},
+			"conditions": func() ([]targeting.Condition, error) {
+				all, err := targeting.ParseConditions(`[{"z": []}, ` + text + `, {}]`)
+				if err != nil || len(all) != 3 {
+					return nil, fmt.Errorf("%d conditions, %w", len(all), err)
+				}
+				return all[1:2], nil
+			},
+		} {
+			got, err := read()
+			if err != nil {
+				t.Errorf("%s %s: %v", what, text, err)
+				continue
+			}
+			if checks := got[0].Checks(); len(checks) != 1 || checks[0].Variable != "a" || got[0].JSON() != text {
+				t.Errorf("%s %s: %v, as %s", what, text, checks, got[0].JSON())
+			}
+		}
+	}
+	for _, text := range []targeting.JSON{
+		`{"a": [` + good + `], "a": [{"variable": 1}]}`,
+		`{"a": [` + good + `], "a": 1}`,
+		`{"a": [` + good + `], "a": [}`,
+		`{"a": [` + good + `]`,
+		`{"a": [` + good + `]} x`,
+	} {
+		if c, err := targeting.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
+			t.Errorf("%s: %v, %v", text, c, err)
+		}
 	}
 }

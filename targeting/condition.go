@@ -3,11 +3,7 @@
 
 package targeting
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // A Condition is a set of checks, all of which must hold. The zero Condition has
 // none, and always holds.
@@ -76,131 +72,6 @@ func distinct(checks []Check) bool {
 		}
 	}
 	return true
-}
-
-// ParseCondition reads a condition in its stored form, an object of lists of
-// checks, as the Python client does. It accepts whatever that accepts: more than
-// [NewCondition] does.
-func ParseCondition(text JSON) (Condition, error) {
-	var some [4]Check
-	checks, err := appendChecks(some[:0], text)
-	if err != nil {
-		return Condition{}, err
-	}
-	return Condition{&condition{checks: slices.Clone(checks), source: text}}, nil
-}
-
-// ParseConditions reads the stored list of conditions.
-func ParseConditions(text JSON) ([]Condition, error) {
-	var someTexts [8]JSON
-	texts, err := appendIterable(someTexts[:0], text)
-	if err != nil {
-		return nil, fmt.Errorf("conditions: %w", err)
-	}
-	// All conditions are one allocation, and so are all checks: flags are many.
-	conditions := make([]Condition, len(texts))
-	parts := make([]condition, len(texts))
-	var someChecks [8]Check
-	checks := someChecks[:0]
-	for i, text := range texts {
-		before := len(checks)
-		if checks, err = appendChecks(checks, text); err != nil {
-			return nil, fmt.Errorf("conditions: element %d: %w", i, err)
-		}
-		parts[i] = condition{source: text, checks: checks[before:]} // for the number
-		conditions[i] = Condition{&parts[i]}
-	}
-	checks = slices.Clone(checks)
-	for i := range parts {
-		n := len(parts[i].checks)
-		parts[i].checks, checks = checks[:n:n], checks[n:]
-	}
-	return conditions, nil
-}
-
-// appendChecks appends the checks of a condition in its stored form.
-func appendChecks(checks []Check, text JSON) ([]Check, error) {
-	var someFields [4]Field
-	fields, err := AppendFields(someFields[:0], text)
-	if err != nil {
-		return nil, fmt.Errorf("condition: %w", err)
-	}
-	before := len(checks)
-	for _, f := range fields {
-		var some [4]JSON
-		texts, err := appendIterable(some[:0], f.Value)
-		if err != nil {
-			return nil, fmt.Errorf("checks under %q: %w", f.Name, err)
-		}
-		for _, text := range texts {
-			check, err := parseCheck(text)
-			if err != nil {
-				return nil, fmt.Errorf("check under %q: %w", f.Name, err)
-			}
-			check.compile()
-			checks = append(checks, check)
-		}
-	}
-	return append(checks[:before], arrange(checks[before:])...), nil
-}
-
-// appendIterable appends the texts of the elements of a list. The Python client
-// iterates over whatever is there, so empty text and an empty object count as
-// empty lists.
-func appendIterable(elements []JSON, text JSON) ([]JSON, error) {
-	if !strings.HasPrefix(string(text), "[") {
-		if v, err := ParseJSON(text); err == nil &&
-			(v.kind == KindText && v.text == "" || v.kind == KindObject && len(v.more.members()) == 0) {
-			return elements, nil
-		}
-	}
-	return appendElements(elements, text)
-}
-
-func parseCheck(text JSON) (Check, error) {
-	var someFields [4]Field
-	fields, err := AppendFields(someFields[:0], text)
-	if err != nil {
-		return Check{}, err
-	}
-	var variable, operator Value
-	var value JSON
-	var seen [3]bool
-	for _, f := range fields {
-		switch f.Name {
-		case "variable":
-			variable, err = ParseJSON(f.Value)
-			seen[0] = true
-		case "value":
-			value = f.Value
-			seen[1] = true
-		case "operator":
-			operator, err = ParseJSON(f.Value)
-			seen[2] = true
-		}
-		if err != nil {
-			return Check{}, err
-		}
-	}
-	switch {
-	case !seen[0] || !seen[1] || !seen[2]:
-		return Check{}, fmt.Errorf("%w: needs variable, value and operator", ErrInvalid)
-	case variable.kind != KindText:
-		return Check{}, fmt.Errorf("%w variable: must be text, not %s", ErrInvalid, variable.kind)
-	case operator.kind != KindText && operator.kind != KindNull:
-		return Check{}, fmt.Errorf("%w operator: must be null or text, not %s", ErrInvalid, operator.kind)
-	}
-	// The Python client joins the two and reads the whole as a check key.
-	key := variable.text
-	if operator.kind == KindText {
-		key += "__" + operator.text
-	}
-	check := Check{source: value}
-	if check.Variable, check.Operator, err = ParseCheckKey(key); err != nil {
-		return Check{}, err
-	}
-	check.Value, err = ParseJSON(value)
-	return check, err
 }
 
 // Err says why the condition cannot be stored: the error matches [ErrInvalid]

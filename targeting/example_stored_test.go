@@ -105,3 +105,20 @@ func ExampleSplitObject() {
 	// 1.50 [ 2 ] <nil>
 	// {"a": 1.50, "b": [ 2 ], "c": true}
 }
+
+func ExampleAppendFields() {
+	var space [8]targeting.Field // saves an allocation
+	fields, err := targeting.AppendFields(space[:0], `{"user_id": 42, "plan": "pro"}`)
+	fmt.Println(targeting.GetField(fields, "plan"), err)
+	// Output: "pro" <nil>
+}
+
+func ExampleValue_AsText() {
+	text, ok := targeting.Text("pro").AsText()
+	fmt.Println(text, ok)
+	_, ok = targeting.Int(1).AsText()
+	fmt.Println(ok)
+	// Output:
+	// pro true
+	// false
+}

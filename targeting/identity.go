@@ -6,6 +6,7 @@ package targeting
 import (
 	"math"
 	"math/big"
+	"slices"
 )
 
 // An identity stands for all scalars that are equal: true, 1 and 1.0 have the
@@ -52,6 +53,15 @@ func floatIdentity(f float64) (id identity, ok bool) {
 
 // uniqueScalars gives values without those that are equal to an earlier one.
 func uniqueScalars(values []Value) []Value {
+	if len(values) < minSet {
+		var unique []Value
+		for i := range values {
+			if !slices.ContainsFunc(unique, values[i].Equal) {
+				unique = append(unique, values[i])
+			}
+		}
+		return unique
+	}
 	seen := make(map[identity]struct{}, len(values))
 	var unique []Value
 	for _, v := range values {

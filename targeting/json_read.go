@@ -132,28 +132,23 @@ func (p *parser) field() (name string, value JSON, err error) {
 	return name, value, err
 }
 
-// appendElements appends the exact texts of the elements of a list.
-func appendElements(elements []JSON, text JSON) ([]JSON, error) {
-	p := parser{text: string(text)}
-	p.space()
-	if p.peek(0) != '[' {
-		return nil, p.errorf("a list is needed")
+// objectFields gives what [AppendFields] does if text is an object. If it is
+// another value, it gives its kind.
+func objectFields(space []Field, text JSON) (fields []Field, kind Kind, err error) {
+	if fields, err = AppendFields(space, text); err == nil {
+		return fields, KindObject, nil
 	}
-	more, err := p.begin(']')
-	for ; more; more, err = p.next(']') {
-		element, err := p.skipped(1)
-		if err != nil {
-			return nil, err
-		}
-		elements = append(elements, element)
+	v, err := ParseJSON(text)
+	return nil, v.kind, err
+}
+
+// fieldValue gives the value of a field of an object that was read, or otherwise if
+// there is no such field.
+func fieldValue(fields []Field, name string, otherwise Value) Value {
+	if v, err := ParseJSON(GetField(fields, name)); err == nil {
+		return v
 	}
-	if err == nil {
-		err = p.end()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return elements, nil
+	return otherwise // a field that was read has a value that can be read
 }
 
 type parser struct {
@@ -181,7 +176,7 @@ func (p *parser) checkUTF8() error {
 }
 
 func (p *parser) space() {
-	for p.pos < len(p.text) {
+	for p.pos < len(p.text) && p.text[p.pos] <= ' ' {
 		switch p.text[p.pos] {
 		case ' ', '\t', '\n', '\r':
 			p.pos++

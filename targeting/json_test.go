@@ -5,7 +5,9 @@ package targeting_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,5 +113,29 @@ func TestParseJSONDepth(t *testing.T) {
 	}
 	if _, err := targeting.ParseJSON(nested(502)); !errors.Is(err, targeting.ErrInvalid) {
 		t.Errorf("502 deep: %v, want ErrInvalid", err)
+	}
+}
+
+// TestAppendFields has fields behind others, few and many, and some twice.
+func TestAppendFields(t *testing.T) {
+	before := []targeting.Field{{Name: "a", Value: "before"}}
+	for _, n := range []int{0, 1, 3, 15, 16, 17, 40} {
+		var text strings.Builder
+		want := slices.Clone(before)
+		for i := range n {
+			fmt.Fprintf(&text, `, "%d": %d`, i, i)
+			want = append(want, targeting.Field{Name: strconv.Itoa(i), Value: targeting.JSON(strconv.Itoa(i))})
+		}
+		for i := range n / 2 { // the last value counts, at the place of the first
+			fmt.Fprintf(&text, `, "%d": [%d]`, i, i)
+			want[1+i].Value = targeting.JSON(fmt.Sprintf("[%d]", i))
+		}
+		got, err := targeting.AppendFields(slices.Clone(before), targeting.JSON("{"+strings.TrimPrefix(text.String(), ",")+"}"))
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d fields: %v, %v\nwant %v", n, got, err, want)
+		}
+	}
+	if fields, err := targeting.AppendFields(before, `{"b": }`); fields != nil || !errors.Is(err, targeting.ErrInvalid) {
+		t.Errorf("invalid: %v, %v", fields, err)
 	}
 }

@@ -110,37 +110,31 @@ func validShare(what string, share float64) error {
 // ParsePercentage reads a percentage in its stored form, as the Python client
 // does. A ramp without start begins at now.
 func ParsePercentage(text JSON, now time.Time) (Percentage, error) {
-	v, err := ParseJSON(text)
+	var space [8]Field
+	fields, isA, err := objectFields(space[:0], text)
 	if err != nil {
 		return Percentage{}, fmt.Errorf("percentage: %w", err)
 	}
-	if v.kind != KindObject {
-		return Percentage{}, fmt.Errorf("%w percentage: must be an object, not %s", ErrInvalid, v.kind)
+	if isA != KindObject {
+		return Percentage{}, fmt.Errorf("%w percentage: must be an object, not %s", ErrInvalid, isA)
 	}
 	p := Percentage{set: true, source: text}
-	kind, _ := v.member("type")
+	kind := fieldValue(fields, "type", Null())
 	switch {
 	case kind.kind == KindText && kind.text == "Percentage":
 		// Without value it is null for Python too, which fails when asked.
-		p.value, _ = v.member("value")
+		p.value = fieldValue(fields, "value", Null())
 		return p, nil
 	case kind.kind == KindText && kind.text == "LinearRampPercentage":
 		p.ramp = &ramp{
-			initial:  v.memberOr("initial_value", defaultInitial),
-			final:    v.memberOr("final_value", defaultFinal),
-			duration: v.memberOr("ramp_duration", defaultDuration),
+			initial:  fieldValue(fields, "initial_value", defaultInitial),
+			final:    fieldValue(fields, "final_value", defaultFinal),
+			duration: fieldValue(fields, "ramp_duration", defaultDuration),
 		}
-		p.ramp.start, err = parseStart(v.memberOr("initial_time", Null()), now)
+		p.ramp.start, err = parseStart(fieldValue(fields, "initial_time", Null()), now)
 		return p, err
 	}
 	return Percentage{}, fmt.Errorf("%w percentage: unknown type %s", ErrInvalid, kind)
-}
-
-func (v Value) memberOr(key string, otherwise Value) Value {
-	if member, ok := v.member(key); ok {
-		return member
-	}
-	return otherwise
 }
 
 // parseStart reads a ramp's initial_time: seconds since the epoch, a float

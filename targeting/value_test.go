@@ -219,3 +219,21 @@ func TestKindString(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAsText(t *testing.T) {
+	for _, c := range []struct {
+		v    targeting.Value
+		text string
+		ok   bool
+	}{
+		{targeting.Text("pro"), "pro", true},
+		{targeting.Text(""), "", true},
+		{targeting.Null(), "", false},
+		{targeting.Int(1), "", false},
+		{targeting.List(targeting.Text("pro")), "", false},
+	} {
+		if text, ok := c.v.AsText(); text != c.text || ok != c.ok {
+			t.Errorf("%s: %q, %t", c.v, text, ok)
+		}
+	}
+}

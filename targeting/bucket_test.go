@@ -1,0 +1,60 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package targeting
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestOneHashForAll evaluates the flags of a page: the rollouts are many, their
+// whitelists are one.
+func TestOneHashForAll(t *testing.T) {
+	r := &Request{Attrs: []Attr{{Name: "user_id", Value: Int(7)}, {Name: "plan", Value: Text("pro")}}}
+	for i := range 20 {
+		b := NewConsistentHashBucketer(FixedPercentage(float64(i)/20), "user_id")
+		if _, _, err := Evaluate(true, nil, b, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.hashed.count != 1 {
+		t.Errorf("%d hashes, want 1", r.hashed.count)
+	}
+}
+
+// TestHashedIsOfItsWhitelist has one request for many flags, in any order, and
+// compares with a request for each.
+func TestHashedIsOfItsWhitelist(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	names := []string{"a", "b", "c", randomizer}
+	var bucketers []*bucketer
+	for range 40 {
+		b := &bucketer{kind: consistentHash}
+		for _, name := range names[:rnd.IntN(len(names)+1)] {
+			b.keys = append(b.keys, Text(name))
+		}
+		if rnd.IntN(4) == 0 {
+			b.keys = append(b.keys, Int(1)) // hashes nothing by itself, but not all either
+		}
+		rnd.Shuffle(len(b.keys), func(i, j int) { b.keys[i], b.keys[j] = b.keys[j], b.keys[i] })
+		b.compile()
+		bucketers = append(bucketers, b)
+	}
+	for range 200 {
+		var attrs []Attr
+		for _, name := range append(names, "d") {
+			if rnd.IntN(2) == 0 {
+				attrs = append(attrs, Attr{name, Int(rnd.Int64N(1000))})
+			}
+		}
+		page := &Request{Attrs: attrs}
+		for range 20 {
+			b := bucketers[rnd.IntN(len(bucketers))]
+			if got, want := page.bucket(b), (&Request{Attrs: slices.Clone(attrs)}).bucket(b); got != want {
+				t.Fatalf("bucket %d, want %d: whitelist %v, attributes %v", got, want, b.keys, attrs)
+			}
+		}
+	}
+}
