@@ -46,7 +46,7 @@ func (b *bucketer) hashesSame(other *bucketer) bool {
 // hash gives the bucket of a request: the SHA-1 of its attributes, as one
 // big-endian number, modulo 100.
 func (b *bucketer) hash(r *Request) int {
-	var buf [128]byte
+	var buf [256]byte
 	sum := sha1.Sum(b.appendHashed(buf[:0], r))
 	// The powers of 2^32 modulo 100 are 96, 16, 36 and 56.
 	word := func(i int) uint64 { return uint64(binary.BigEndian.Uint32(sum[4*i:])) }

@@ -103,7 +103,7 @@ func (r *Request) at(i int) *Attr {
 // The error matches [ErrKind]: a check met an attribute of a kind that it is not
 // defined for, or the stored percentage is not a number. Evaluate does not
 // allocate, unless it fails, or a number is beyond 64 bits, or what is hashed is
-// longer than 128 bytes or made of more than 16 attributes.
+// longer than 256 bytes or made of more than 16 attributes.
 func Evaluate(enabled bool, conditions []Condition, b Bucketer, r *Request) (on bool, reason Reason, err error) {
 	switch {
 	case !enabled:
