@@ -14,6 +14,9 @@ GOVULNCHECK = $(GO_RUN) golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 GENERATED = internal/featureflagstore
 
+# Modules of their own inside this one, which ./... leaves out.
+MODULES = bench telemetry/flipperotel
+
 .PHONY: help
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-15s %s\n", $$1, $$2}' Makefile
@@ -29,6 +32,7 @@ build: ## Build bin/flipper
 .PHONY: test
 test: test-deps ## Run all tests with the race detector
 	$(GO) test -race -timeout $(TESTTIMEOUT) ./...
+	@for m in $(MODULES); do echo "== $$m"; $(GO) -C "$$m" test -race -timeout $(TESTTIMEOUT) ./... || exit 1; done
 
 .PHONY: test-deps
 test-deps: ## Install what the tests need, if it is missing
@@ -39,15 +43,17 @@ test-deps: ## Install what the tests need, if it is missing
 check: static test ## Everything that has to pass before a commit
 
 .PHONY: static
-static: fmt-check vet lint tidy-check generate-check ## All of check but the tests
+static: fmt-check vet lint tidy-check generate-check bench-smoke ## All of check but the tests
 
 .PHONY: lint
 lint: ## Look for mistakes (golangci-lint, which has staticcheck inside)
 	$(GOLANGCI_LINT) run --allow-serial-runners
+	@for m in $(MODULES); do echo "== $$m"; (cd "$$m" && $(GOLANGCI_LINT) run --allow-serial-runners) || exit 1; done
 
 .PHONY: vet
 vet: ## Run go vet
 	$(GO) vet ./...
+	@for m in $(MODULES); do echo "== $$m"; $(GO) -C "$$m" vet ./... || exit 1; done
 
 .PHONY: fmt
 fmt: ## Format the code (gofumpt and gci)
@@ -60,6 +66,7 @@ fmt-check: ## Fail if make fmt would change something
 .PHONY: tidy-check
 tidy-check: ## Fail if go.mod or go.sum is not what the code needs
 	$(GO) mod tidy -diff
+	@for m in $(MODULES); do echo "== $$m"; $(GO) -C "$$m" mod tidy -diff || exit 1; done
 
 .PHONY: generate
 generate: ## Generate the Thrift code anew (needs the Thrift compiler)
@@ -76,7 +83,15 @@ generate-check: test-deps ## Fail if the Thrift code is not what the compiler ma
 	{ echo "the generated code was out of date; it is new now: commit it" >&2; exit 1; }
 
 .PHONY: bench
-bench: ## Run all benchmarks
+bench: test-deps ## Measure everything, and write docs/performance.md (10 minutes)
+	cd bench && $(GO) run . -doc ../docs/performance.md -json results/latest.json
+
+.PHONY: bench-smoke
+bench-smoke: ## Fail if something has become ten times as slow
+	$(GO) test -count=1 ./internal/ratios
+
+.PHONY: bench-packages
+bench-packages: ## Run the packages' own benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
