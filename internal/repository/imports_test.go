@@ -24,6 +24,10 @@ var imports = []struct {
 	{of: "store", allowed: []string{"targeting"}},
 	{of: ".", allowed: []string{"store", "targeting"}},
 	{of: "middleware", allowed: []string{".", "targeting"}},
+	{of: "impression", allowed: []string{"."}},
+	{of: "telemetry", allowed: []string{".", "store", "targeting"}},
+	{of: "telemetry/flipperslog", allowed: []string{".", "telemetry"}},
+	{of: "telemetry/...", allowed: []string{".", "store", "store/instrumented", "targeting", "telemetry"}, anyLib: true},
 	{of: "flippertest", allowed: []string{".", "store", "store/...", "targeting", "internal/..."}},
 
 	{of: "store/storetest", allowed: []string{"store", "targeting"}},
@@ -111,7 +115,7 @@ func matches(pattern, directory string) bool {
 // The packages that every application links need nothing but the standard
 // library.
 func TestStandardLibraryOnly(t *testing.T) {
-	for _, pkg := range []string{"", "/store", "/store/memory", "/targeting", "/middleware"} {
+	for _, pkg := range []string{"", "/store", "/store/memory", "/store/instrumented", "/targeting", "/middleware", "/impression", "/telemetry", "/telemetry/flipperslog"} {
 		deps := goCommand(t, root, "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+pkg)
 		for _, dep := range deps {
 			if !strings.HasPrefix(dep+"/", module+"/") {
