@@ -96,7 +96,7 @@ func TestBatches(t *testing.T) {
 		time.Sleep(30*time.Second - 1)
 		synctest.Wait()
 		b.want(t, "a b c")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		b.want(t, "a b c", "d e")
 

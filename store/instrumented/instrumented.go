@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/flipper-go/flipper/store"
 )
@@ -97,11 +98,11 @@ func (c *calls) begin(ctx context.Context, operation Operation, name string) (co
 	}
 	ends := make([]func(error), len(c.observers))
 	for i, observer := range c.observers {
-		ctx, ends[i] = observer.Begin(ctx, call)
+		ctx, ends[i] = observer.Begin(ctx, call) //nolint:fatcontext // what one observer adds is for the next
 	}
 	return ctx, func(err error) {
-		for i := len(ends) - 1; i >= 0; i-- {
-			ends[i](err)
+		for _, end := range slices.Backward(ends) {
+			end(err)
 		}
 	}
 }

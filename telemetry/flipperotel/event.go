@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/log"
+	otellog "go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/flipper-go/flipper"
@@ -36,12 +36,12 @@ const provider = "flipper"
 // the span that ctx carries. Where nobody records it, it costs little.
 func (o *options) emit(ctx context.Context, i *flipper.Impression) {
 	if o.logger != nil {
-		if !o.logger.Enabled(ctx, log.EnabledParameters{Severity: log.SeverityInfo, EventName: eventName}) {
+		if !o.logger.Enabled(ctx, otellog.EnabledParameters{Severity: otellog.SeverityInfo, EventName: eventName}) {
 			return
 		}
-		var record log.Record
+		var record otellog.Record
 		record.SetEventName(eventName)
-		record.SetSeverity(log.SeverityInfo)
+		record.SetSeverity(otellog.SeverityInfo)
 		record.SetTimestamp(at(i))
 		record.AddAttributes(o.eventAttributes(i)...)
 		o.logger.Emit(ctx, record)

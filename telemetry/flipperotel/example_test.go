@@ -48,7 +48,7 @@ func ExampleNewHook() {
 		for _, event := range span.Events {
 			fmt.Println("-", event.Name)
 			for _, attribute := range event.Attributes {
-				fmt.Println(" ", attribute.Key, attribute.Value.Emit())
+				fmt.Println(" ", attribute.Key, attribute.Value.String())
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func ExampleNewRecorder() {
 	span.End()
 
 	for _, attribute := range exporter.GetSpans()[0].Events[0].Attributes {
-		fmt.Println(attribute.Key, attribute.Value.Emit())
+		fmt.Println(attribute.Key, attribute.Value.String())
 	}
 	// Output:
 	// feature_flag.key NEW_SEARCH

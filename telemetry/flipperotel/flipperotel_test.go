@@ -37,7 +37,7 @@ var quiet = flipper.WithLogger(slog.New(slog.DiscardHandler))
 func recorded(attributes []attribute.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
-		all[string(a.Key)] = a.Value.Emit()
+		all[string(a.Key)] = a.Value.String()
 	}
 	return all
 }
@@ -202,7 +202,7 @@ func TestLogEvents(t *testing.T) {
 	for i, record := range logs.records {
 		got := map[string]string{}
 		record.WalkAttributes(func(a attribute.KeyValue) bool {
-			got[string(a.Key)] = a.Value.Emit()
+			got[string(a.Key)] = a.Value.String()
 			return true
 		})
 		attributes := map[string]string{

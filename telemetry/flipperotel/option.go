@@ -8,7 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/log"
+	otellog "go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -30,7 +30,7 @@ type options struct {
 	targetingKey string
 	maxFlags     int
 	noEvents     bool
-	logger       log.Logger // nil if events are those of spans
+	logger       otellog.Logger // nil if events are those of spans
 }
 
 func newOptions(opts []Option) options {
@@ -73,7 +73,7 @@ func WithMaxFlags(n int) Option { return func(o *options) { o.maxFlags = n } }
 // WithLoggerProvider makes a [Hook] and a [Recorder] emit their events to the logs, as
 // the semantic convention now asks. By default events are added to the span that the
 // evaluation's context carries.
-func WithLoggerProvider(p log.LoggerProvider) Option {
+func WithLoggerProvider(p otellog.LoggerProvider) Option {
 	return func(o *options) { o.logger = p.Logger(scope) }
 }
 
