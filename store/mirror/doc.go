@@ -29,5 +29,6 @@
 // Reads go on from the snapshot, however old it is; [Store.Age] tells its age, and
 // the logger is told once when the connection is lost and once when everything
 // was read again. With [WithLastGood] all flags are kept in a file, from which a
-// process can start while the store below cannot be asked.
+// process can start while the store below cannot be asked; with [WithInitial] it
+// can start for the first time then.
 package mirror

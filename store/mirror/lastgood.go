@@ -49,7 +49,7 @@ func (s *Store) keepLastGood() {
 	var saved snapshot.View
 	save := func() {
 		now := s.copy.flags.Held()
-		if now == saved || !s.state.isReady() || s.state.isFromFile() {
+		if now == saved || !s.state.isReady() || s.state.isFromElsewhere() {
 			return
 		}
 		if err := writeLastGood(s.lastGood, now); err != nil {
@@ -120,23 +120,23 @@ func replaceFile(path string, text []byte) (err error) {
 	return nil
 }
 
-// loadLastGood takes the flags of the file, if there are none yet.
-func (s *Store) loadLastGood() {
-	if s.lastGood == "" || s.state.isReady() || s.lastGoodTried {
-		return
+// loadLastGood takes the flags of the file, if there is one that is of use.
+func (s *Store) loadLastGood() bool {
+	if s.lastGood == "" {
+		return false
 	}
-	s.lastGoodTried = true
 	saved, all, err := readLastGood(s.lastGood)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return
+		return false
 	case err != nil:
 		s.report("the last good flags cannot be used", err)
-		return
+		return false
 	}
 	s.copy.setAll(0, all) // whatever was read is newer
-	s.state.readFile(saved)
+	s.state.readElsewhere(saved)
 	s.logger.Warn("flag mirror: starting with the last good flags", "file", s.lastGood, "saved", saved, "flags", len(all))
+	return true
 }
 
 func readLastGood(path string) (saved time.Time, all []listed, err error) {

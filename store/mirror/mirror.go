@@ -27,7 +27,8 @@ type Store struct {
 	notifier store.Notifier
 	stands   chan struct{} // capacity 1: a token when the watch stands again
 
-	lastGoodTried bool // for update
+	began          time.Time
+	startedWithout bool // for update
 
 	ctx        context.Context // ends with the store
 	cancel     context.CancelFunc
@@ -45,7 +46,7 @@ var (
 // New makes a mirror of a store, which it watches and reads until Close, and
 // never closes. It does not wait for anything; see [Store.WaitReady].
 func New(inner store.Watcher, opts ...Option) *Store {
-	s := &Store{options: newOptions(opts), inner: inner, stands: make(chan struct{}, 1)}
+	s := &Store{options: newOptions(opts), inner: inner, stands: make(chan struct{}, 1), began: time.Now()}
 	s.dirty.init()
 	s.state.init(&s.copy.flags)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
@@ -71,10 +72,10 @@ func (s *Store) Close() error {
 }
 
 // WaitReady waits until the mirror has all flags: from the store below, or if
-// that cannot be asked, from the file of [WithLastGood]. It returns ctx's error
-// if that ends before, together with the last error of the store below, or
-// [store.ErrClosed]. Nobody needs to call it: until then reads ask the store
-// below.
+// that cannot be asked, from the file of [WithLastGood] or from [WithInitial]. It
+// returns ctx's error if that ends before, together with the last error of the
+// store below, or [store.ErrClosed]. Nobody needs to call it: until then reads ask
+// the store below.
 func (s *Store) WaitReady(ctx context.Context) error {
 	select {
 	case <-s.state.ready:
@@ -106,13 +107,13 @@ func (s *Store) check(ctx context.Context) error {
 }
 
 // Get is what [store.Store] asks for. Until the mirror is ready, it asks the
-// store below.
+// store below; see also [WithInitial].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
 	if !s.state.isReady() {
-		return s.inner.Get(ctx, name)
+		return s.getEarly(ctx, name)
 	}
 	return s.copy.flags.Held().Get(name)
 }
@@ -144,7 +145,8 @@ func (s *Store) Age(name string) (age time.Duration, stale bool) {
 }
 
 // List is what [store.Store] asks for: the flags as they are when the loop
-// begins. Until the mirror is ready, it asks the store below.
+// begins. Until the mirror is ready, it asks the store below, or if there are
+// initial flags, waits.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		if err := s.check(ctx); err != nil {
@@ -152,8 +154,14 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 			return
 		}
 		if !s.state.isReady() {
-			s.inner.List(ctx)(yield)
-			return
+			if s.initial == nil {
+				s.inner.List(ctx)(yield)
+				return
+			}
+			if err := s.WaitReady(ctx); err != nil {
+				yield(nil, err)
+				return
+			}
 		}
 		s.copy.flags.Held().List(ctx)(yield)
 	}

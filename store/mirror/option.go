@@ -6,6 +6,8 @@ package mirror
 import (
 	"log/slog"
 	"time"
+
+	"github.com/flipper-go/flipper/store"
 )
 
 const (
@@ -21,6 +23,7 @@ type options struct {
 	fullReadInterval time.Duration
 	readTimeout      time.Duration
 	lastGood         string
+	initial          []*store.Flag
 	logger           *slog.Logger
 	failed           func(error)
 }
@@ -47,9 +50,20 @@ func WithReadTimeout(d time.Duration) Option {
 // default is no file.
 func WithLastGood(path string) Option { return func(o *options) { o.lastGood = path } }
 
+// WithInitial sets the flags with which the mirror starts if the store below cannot
+// be asked then, and there is no file of [WithLastGood]: as a rule those of package
+// bootstrap, which the program brings along. Until the store below was read they are
+// answered as stale, with an age that counts from [New]; then they are gone for
+// good. They are never written, neither to the store below nor to the file.
+//
+// With initial flags, a read that comes before the mirror is ready waits, if it has
+// to, until it is, which takes half a second if the store below does not answer.
+// The default is none: such a read has the error of the store below.
+func WithInitial(flags []*store.Flag) Option { return func(o *options) { o.initial = flags } }
+
 // WithLogger sets where the mirror tells that it lost the connection, that it is
-// back, and that there is something wrong with the file of [WithLastGood]. The
-// default is [slog.Default].
+// back, and that there is something wrong with the file of [WithLastGood] or with the
+// flags of [WithInitial]. The default is [slog.Default].
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithErrorHandler sets a function that is called with what the logger is told as

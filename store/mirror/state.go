@@ -18,13 +18,13 @@ type state struct {
 	loaded    atomic.Bool   // the same, for readers
 	freshness atomic.Pointer[freshness]
 
-	mu       sync.Mutex
-	gaps     uint64 // how often the watch was lost
-	watching bool   // the store below tells of changes
-	polling  bool   // it never will
-	fromFile bool   // the copy is that of the file
-	lost     bool   // that the connection is lost was reported
-	err      error  // the last one
+	mu        sync.Mutex
+	gaps      uint64 // how often the watch was lost
+	watching  bool   // the store below tells of changes
+	polling   bool   // it never will
+	elsewhere bool   // the copy is not from the store below
+	lost      bool   // that the connection is lost was reported
+	err       error  // the last one
 }
 
 // freshness is what Age tells.
@@ -113,7 +113,7 @@ func (s *state) readAll(began time.Time, gap uint64) (back, news bool) {
 	if s.watching && s.gaps == gap {
 		f = &freshness{current: true}
 	}
-	s.fromFile = false
+	s.elsewhere = false
 	s.become(f)
 	if f.current || s.polling {
 		back, s.lost = s.lost, false
@@ -122,12 +122,13 @@ func (s *state) readAll(began time.Time, gap uint64) (back, news bool) {
 	return back, f.current && (before == nil || !before.current)
 }
 
-// readFile notes that the copy is what a file had, unless there is a better one.
-func (s *state) readFile(saved time.Time) {
+// readElsewhere notes that the copy is not from the store below, and was current at
+// some time.
+func (s *state) readElsewhere(known time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fromFile = true
-	s.become(&freshness{known: saved, stale: true})
+	s.elsewhere = true
+	s.become(&freshness{known: known, stale: true})
 }
 
 // become changes the freshness. There is a copy now.
@@ -139,10 +140,10 @@ func (s *state) become(f *freshness) {
 	}
 }
 
-func (s *state) isFromFile() bool {
+func (s *state) isFromElsewhere() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fromFile
+	return s.elsewhere
 }
 
 // mustPoll reports whether changes may happen that are not told, but will be.

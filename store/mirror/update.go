@@ -20,7 +20,7 @@ const (
 	readers = 8
 
 	// startPatience is how long the mirror waits at the start for the watch to
-	// stand, before it tries to do without, and takes the file of the last good
+	// stand, before it tries to do without, and takes the last good or the initial
 	// flags.
 	startPatience = 500 * time.Millisecond
 
@@ -105,7 +105,7 @@ func (s *Store) update() {
 		case <-s.dirty.wake:
 		case <-next.C:
 			due = true
-			s.loadLastGood()
+			s.startWithout()
 		}
 		all, names := s.dirty.take()
 		err := s.refresh(all || due, names)
@@ -115,7 +115,7 @@ func (s *Store) update() {
 		case err != nil:
 			s.failed(err, false)
 			s.dirty.addAll() // only everything makes the copy current again
-			s.loadLastGood()
+			s.startWithout()
 			sleep(s.ctx, retry/2+rand.N(retry/2), s.stands)
 			retry = min(2*retry, retryPauseMax)
 			continue

@@ -1,0 +1,74 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mirror
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// initialRevision is that of initial flags, which the store below has given none.
+// It is not empty, so that a change of one is not taken for its creation.
+const initialRevision = "initial"
+
+// listInitial gives the flags of WithInitial, as if they had been read.
+func (s *Store) listInitial() (all []listed) {
+	for _, f := range s.initial {
+		initial, err := store.Normalize(f)
+		if err != nil {
+			s.report("an initial flag cannot be used", err)
+			continue
+		}
+		initial.Revision = initialRevision
+		all = append(all, listed{initial.Name, initial, nil})
+	}
+	return all
+}
+
+// startWithout takes flags from elsewhere while the store below cannot be asked, if
+// there are none yet: the last good ones, or else the initial ones.
+func (s *Store) startWithout() {
+	if s.startedWithout || s.state.isReady() {
+		return
+	}
+	s.startedWithout = true
+	if s.loadLastGood() || s.initial == nil {
+		return
+	}
+	all := s.listInitial()
+	s.copy.setAll(0, all) // whatever was read is newer
+	s.state.readElsewhere(s.began)
+	s.logger.Warn("flag mirror: starting with the initial flags", "flags", len(all))
+}
+
+// getEarly gives a flag before the mirror is ready: from the store below, or if that
+// cannot tell soon and there are initial flags, what the mirror starts with.
+func (s *Store) getEarly(ctx context.Context, name string) (*store.Flag, error) {
+	if s.initial == nil {
+		return s.inner.Get(ctx, name)
+	}
+	asking, cancel := context.WithCancel(ctx)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		select {
+		case <-s.state.ready:
+		case <-s.ctx.Done():
+		case <-asking.Done():
+		}
+		cancel()
+	})
+	f, err := s.inner.Get(asking, name)
+	cancel()
+	waiting.Wait()
+	if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, context.Canceled) {
+		return f, err
+	}
+	if err := s.WaitReady(ctx); err != nil {
+		return nil, err
+	}
+	return s.copy.flags.Held().Get(name)
+}
