@@ -36,10 +36,11 @@ func checkShare(c *Client, on, off string) error {
 	got := 0
 	for i := range users {
 		user := fmt.Sprintf("user-%d", i)
-		if c.Sticky(on, user) {
+		first, second := c.Sticky(on, user), c.Sticky(on, user)
+		if first {
 			got++
 		}
-		if c.Sticky(on, user) != c.Sticky(on, user) {
+		if first != second {
 			return fmt.Errorf("rollout: %s has two answers", user)
 		}
 		if c.Sticky(off, user) {

@@ -6,6 +6,7 @@ package measure
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -25,36 +26,41 @@ type Load struct {
 type LoadResult struct {
 	Name    string `json:"name"`
 	Clients int    `json:"clients"`
-	// PerSecond is how many answers all clients together got in a second: the
-	// median of the samples.
-	PerSecond float64 `json:"per_second"`
+	// Rate is the time from one answer of any of the clients to the next.
+	Rate Time `json:"rate"`
 	// The times from question to answer, in nanoseconds.
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	// Allocations are those of one answer in this process.
 	Allocations float64 `json:"allocations"`
-	// Samples is how many samples were kept, and Spoilt how many were left out.
-	Samples int  `json:"samples"`
-	Spoilt  int  `json:"spoilt"`
-	Noisy   bool `json:"noisy,omitempty"`
+}
+
+// PerSecond gives how many answers all clients together get in a second.
+func (r LoadResult) PerSecond() float64 {
+	if r.Rate.Median == 0 {
+		return 0
+	}
+	return float64(time.Second) / r.Rate.Median
 }
 
 // loadSample is one sample of a load.
 type loadSample struct {
 	times       *Histogram
-	perSecond   float64
+	rate        float64 // nanoseconds from one answer to the next
 	allocations float64
+	others      float64 // as in sample
 }
+
+func (s loadSample) spoiltBy() float64 { return s.others }
 
 // RunLoads measures loads in turns, as [Run] measures rows; Goroutines does not
 // count. It fails if ctx ends, or if a client gets no answer.
 func RunLoads(ctx context.Context, loads []Load, opts Options) ([]LoadResult, error) {
 	o := opts.withDefaults()
-	samples := make([][]sample, len(loads))
-	details := make([][]loadSample, len(loads))
+	samples := make([][]loadSample, len(loads))
 	enough := func() bool {
 		for _, s := range samples {
-			if clean(s) < o.Samples {
+			if kept, noisy := Keep(s, loadSample.spoiltBy); noisy || len(kept) < o.Samples {
 				return false
 			}
 		}
@@ -65,36 +71,36 @@ func RunLoads(ctx context.Context, loads []Load, opts Options) ([]LoadResult, er
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			var detail loadSample
+			var s loadSample
 			var err error
 			runtime.GC()
-			others := Others(func() { detail, err = load.run(o.Duration) })
+			others := Others(func() { s, err = load.run(o.Duration) })
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", load.Name, err)
 			}
 			if round < 0 {
 				continue // connections are made, and pools filled
 			}
-			// The index of the details survives the sorting of samples.
-			samples[i] = append(samples[i], sample{nanoseconds: float64(len(details[i])), others: others})
-			details[i] = append(details[i], detail)
+			s.others = others
+			samples[i] = append(samples[i], s)
 		}
 	}
 	results := make([]LoadResult, len(loads))
 	for i, load := range loads {
-		kept, noisy := keep(samples[i])
 		var times Histogram
-		var rates, counts []float64
+		var counts []float64
+		var rates []sample
+		for _, s := range samples[i] {
+			rates = append(rates, sample{nanoseconds: s.rate, others: s.others})
+		}
+		kept, _ := Keep(samples[i], loadSample.spoiltBy)
 		for _, s := range kept {
-			detail := details[i][int(s.nanoseconds)]
-			times.Merge(detail.times)
-			rates = append(rates, detail.perSecond)
-			counts = append(counts, detail.allocations)
+			times.Merge(s.times)
+			counts = append(counts, s.allocations)
 		}
 		results[i] = LoadResult{
-			Name: load.Name, Clients: len(load.Clients), PerSecond: Median(rates),
+			Name: load.Name, Clients: len(load.Clients), Rate: summarize(rates),
 			P50: float64(times.Quantile(0.5)), P99: float64(times.Quantile(0.99)), Allocations: Median(counts),
-			Samples: len(kept), Spoilt: len(samples[i]) - len(kept), Noisy: noisy,
 		}
 	}
 	return results, nil
@@ -133,5 +139,5 @@ func (l Load) run(d time.Duration) (loadSample, error) {
 		return loadSample{}, err
 	}
 	n := max(1, float64(all.Count()))
-	return loadSample{times: &all, perSecond: n / elapsed.Seconds(), allocations: float64(after.Mallocs-before.Mallocs) / n}, nil
+	return loadSample{times: &all, rate: float64(elapsed) / n, allocations: float64(after.Mallocs-before.Mallocs) / n}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/metrics"
 	"sync"
 	"time"
 )
@@ -98,7 +99,8 @@ func Run(ctx context.Context, rows []Row, opts Options) ([]Result, error) {
 	enough := func() bool {
 		for i, row := range rows {
 			for _, goroutines := range o.Goroutines {
-				if (goroutines == 1 || !row.Serial) && clean(taken[i][goroutines]) < o.Samples {
+				kept, noisy := Keep(taken[i][goroutines], sample.spoiltBy)
+				if (goroutines == 1 || !row.Serial) && (noisy || len(kept) < o.Samples) {
 					return false
 				}
 			}
@@ -160,10 +162,9 @@ func (r Row) run(n int) error {
 	return nil
 }
 
-// take times n operations of each of some goroutines. What was allocated before
-// is collected before, so that it does not count.
+// take times n operations of each of some goroutines.
 func take(row Row, n, goroutines int) (sample, error) {
-	runtime.GC()
+	collect()
 	errs := make([]error, goroutines)
 	var elapsed time.Duration
 	others := Others(func() {
@@ -190,6 +191,21 @@ func take(row Row, n, goroutines int) (sample, error) {
 		}
 	}
 	return sample{nanoseconds: float64(elapsed) / float64(n*goroutines), others: others}, nil
+}
+
+// garbage is how much may be allocated since the last collection without another
+// one being due soon.
+const garbage = 1 << 20
+
+// collect collects what rows before have left, so that the collector does not run
+// on the account of the next one. Where there is little, it would only take time,
+// of which it takes much where many flags are held.
+func collect() {
+	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(heap)
+	if held, live := heap[0].Value.Uint64(), heap[1].Value.Uint64(); held > live+garbage {
+		runtime.GC()
+	}
 }
 
 // allocations gives how many allocations, and of how many bytes, one of n

@@ -35,20 +35,17 @@ func (t Time) Spread() float64 {
 	return (t.High - t.Low) / t.Median
 }
 
-func clean(samples []sample) (n int) {
-	for _, s := range samples {
-		if s.others <= spoilt {
-			n++
-		}
-	}
-	return n
-}
+func (s sample) spoiltBy() float64 { return s.others }
 
-// keep gives the samples that are not spoilt, or, if those are too few, the least
-// spoilt. It reorders samples.
-func keep(samples []sample) (kept []sample, noisy bool) {
-	slices.SortStableFunc(samples, func(a, b sample) int { return cmp.Compare(a.others, b.others) })
-	n := clean(samples)
+// Keep gives the samples during which others, as [Others] tells, used at most 15 %
+// of a processor, or, if those are fewer than three, the three during which they
+// used least; noisy says so. It reorders samples.
+func Keep[T any](samples []T, others func(T) float64) (kept []T, noisy bool) {
+	slices.SortStableFunc(samples, func(a, b T) int { return cmp.Compare(others(a), others(b)) })
+	n := 0
+	for n < len(samples) && others(samples[n]) <= spoilt {
+		n++
+	}
 	if least := min(fewest, len(samples)); n < least {
 		return samples[:least], true
 	}
@@ -56,7 +53,7 @@ func keep(samples []sample) (kept []sample, noisy bool) {
 }
 
 func summarize(samples []sample) Time {
-	kept, noisy := keep(samples)
+	kept, noisy := Keep(samples, sample.spoiltBy)
 	values := make([]float64, len(kept))
 	for i, s := range kept {
 		values[i] = s.nanoseconds
