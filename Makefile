@@ -82,6 +82,14 @@ generate-check: test-deps ## Fail if the Thrift code is not what the compiler ma
 	diff -r "$$before" $(GENERATED) || \
 	{ echo "the generated code was out of date; it is new now: commit it" >&2; exit 1; }
 
+.PHONY: helm-check
+helm-check: ## Render the Helm chart, and check what comes of it
+	cd tools/helm && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: image
+image: ## Build the container image (needs Docker)
+	docker build -f deploy/Dockerfile -t flipper .
+
 .PHONY: bench
 bench: test-deps ## Measure everything, and write docs/performance.md (10 minutes)
 	cd bench && $(GO) run . -doc ../docs/performance.md -json results/latest.json
