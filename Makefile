@@ -40,7 +40,7 @@ test-deps: ## Install what the tests need, if it is missing
 	@GO="$(GO)" sh scripts/consul.sh
 
 .PHONY: check
-check: static test ## Everything that has to pass before a commit
+check: static test helm-check ## Everything that has to pass before a commit
 
 .PHONY: static
 static: fmt-check vet lint tidy-check generate-check bench-smoke ## All of check but the tests
