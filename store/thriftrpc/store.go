@@ -18,7 +18,7 @@ import (
 // A Store is the flags of a flag service. It is safe for concurrent use.
 type Store struct {
 	pool    *pool
-	decoded decodedFlags
+	answers lastAnswers
 }
 
 var _ store.Watcher = (*Store)(nil)
@@ -26,7 +26,7 @@ var _ store.Watcher = (*Store)(nil)
 // New makes a store of the flag service at an address, such as "flags:9090". It
 // does not dial: connections are opened when they are needed, and kept.
 func New(address string, opts ...Option) *Store {
-	return &Store{pool: newPool(address, newOptions(address, opts)), decoded: newDecodedFlags()}
+	return &Store{pool: newPool(address, newOptions(address, opts)), answers: newLastAnswers()}
 }
 
 // WaitReady waits until the service answers, or ctx ends: then the error tells
@@ -89,14 +89,11 @@ func (s *Store) get(ctx context.Context, name string) (*store.Flag, error) {
 	if s.pool.isForeign() {
 		return s.foreignGet(ctx, name)
 	}
-	stored, err := s.client().GetStored(ctx, name)
-	switch {
-	case err == nil:
-		return s.flag("GetStored", name, stored, s.decoded.decode)
-	case isUnknownMethod(err):
+	f, err := s.getStored(ctx, name)
+	if isUnknownMethod(err) {
 		return s.foreignGet(ctx, name)
 	}
-	return nil, err
+	return f, err
 }
 
 // Put is what [store.Store] asks for. An error that matches
@@ -110,7 +107,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (stored *store.Flag, err
 	err = s.ask(func() error {
 		reply, err := s.client().CompareAndSet(ctx, f.Name, featureflagstore.JSON(text), f.Revision)
 		if err == nil {
-			stored, err = s.flag("CompareAndSet", f.Name, reply, decode)
+			stored, err = s.flag("CompareAndSet", f.Name, reply)
 		}
 		return err
 	}, func() error {
@@ -188,7 +185,7 @@ func (s *Store) yieldPage(page *featureflagstore.FlagPage, first string, yield f
 			return "", false
 		}
 		last = name
-		f, err := s.flag("ListStored", name, stored, decode)
+		f, err := s.flag("ListStored", name, stored)
 		if err = s.answered("ListStored", name, err); !yield(f, err) {
 			return "", false
 		}
@@ -208,7 +205,7 @@ func (s *Store) yieldPage(page *featureflagstore.FlagPage, first string, yield f
 }
 
 // flag makes the flag of what the service has stored under a name.
-func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag, decode func(name, text, revision string) (*store.Flag, error)) (*store.Flag, error) {
+func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag) (*store.Flag, error) {
 	switch {
 	case stored.FeatureName != nil && *stored.FeatureName != name:
 		return nil, s.unavailable(method, "the service's answer is about flag %.500q, not %q", *stored.FeatureName, name)
@@ -217,7 +214,12 @@ func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag, d
 	case stored.Item == nil || stored.GetRevision() == "":
 		return nil, s.unavailable(method, "the service's answer lacks the item or its revision")
 	}
-	return decode(name, string(*stored.Item), *stored.Revision)
+	f, err := store.Decode(name, []byte(*stored.Item))
+	if err != nil {
+		return nil, err
+	}
+	f.Revision = *stored.Revision
+	return f, nil
 }
 
 // aboutName is answered for a call with nothing but a name: if the service takes

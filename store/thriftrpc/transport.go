@@ -5,6 +5,7 @@ package thriftrpc
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -126,6 +127,22 @@ func (t *transport) ReadByte() (byte, error) {
 	}
 	t.read(1, nil)
 	return b, nil
+}
+
+// arrived gives what of the reply, and after it, is there already and not read.
+func (t *transport) arrived() []byte {
+	b, _ := t.in.Peek(t.in.Buffered())
+	return b
+}
+
+// skip skips bytes if they are there and come next in the reply, and not none.
+func (t *transport) skip(next []byte) bool {
+	if len(next) == 0 || len(next) > t.remaining || !bytes.HasPrefix(t.arrived(), next) {
+		return false
+	}
+	n, err := t.in.Discard(len(next))
+	t.read(n, err)
+	return err == nil
 }
 
 func (t *transport) read(n int, err error) {
