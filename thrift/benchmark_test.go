@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	apache "github.com/apache/thrift/lib/go/thrift"
 
+	"github.com/flipper-go/flipper/internal/measure"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
@@ -100,88 +99,24 @@ func storeBenchmarkFlag(b *testing.B, service *Service) {
 	}
 }
 
-// compare shares b.N calls of each kind among connections, a tenth at a time, and
-// reports what they took.
+// compare measures the service beside bare Thrift. How often is not b.N's affair.
 func compare(b *testing.B, connections int, newService, newBare func() func() error) {
-	const turns = 10
-	b.StopTimer()
-	service, bare := newLoad(connections, newService), newLoad(connections, newBare)
-	b.StartTimer()
-	for turn := range turns {
-		calls := b.N*(turn+1)/turns - b.N*turn/turns
-		if err := service.run(calls); err != nil {
-			b.Fatal(err)
-		}
-		if err := bare.run(calls); err != nil {
-			b.Fatal(err)
-		}
+	service, bare := measure.Load{Name: "service"}, measure.Load{Name: "bare Thrift"}
+	for range connections {
+		service.Clients = append(service.Clients, newService())
+		bare.Clients = append(bare.Clients, newBare())
+	}
+	results, err := measure.RunLoads(b.Context(), []measure.Load{service, bare}, measure.Options{})
+	if err != nil {
+		b.Fatal(err)
 	}
 	b.ReportMetric(0, "ns/op") // that of both together means nothing
-	b.ReportMetric(service.rate(), "req/s")
-	b.ReportMetric(bare.rate(), "bare-req/s")
-	b.ReportMetric(service.rate()/bare.rate(), "ratio")
-	b.ReportMetric(service.p99().Seconds()*1e6, "p99-µs")
-	b.ReportMetric(bare.p99().Seconds()*1e6, "bare-p99-µs")
-	b.ReportMetric(bare.p99().Seconds()/service.p99().Seconds(), "p99-ratio")
-}
-
-// A load is clients that call as fast as they can.
-type load struct {
-	callers   []func() error
-	latencies [][]time.Duration
-	elapsed   time.Duration
-}
-
-func newLoad(connections int, newCaller func() func() error) *load {
-	l := &load{latencies: make([][]time.Duration, connections)}
-	for range connections {
-		l.callers = append(l.callers, newCaller())
+	for i, unit := range []string{"", "bare-"} {
+		b.ReportMetric(results[i].PerSecond(), unit+"req/s")
+		b.ReportMetric(results[i].P99/1000, unit+"p99-µs")
 	}
-	return l
-}
-
-func (l *load) run(calls int) error {
-	errs := make([]error, len(l.callers))
-	var running sync.WaitGroup
-	begin := time.Now()
-	for i, call := range l.callers {
-		share := calls*(i+1)/len(l.callers) - calls*i/len(l.callers)
-		l.latencies[i] = slices.Grow(l.latencies[i], share)
-		running.Go(func() {
-			for range share {
-				before := time.Now()
-				if errs[i] = call(); errs[i] != nil {
-					return
-				}
-				l.latencies[i] = append(l.latencies[i], time.Since(before))
-			}
-		})
-	}
-	running.Wait()
-	l.elapsed += time.Since(begin)
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *load) rate() float64 {
-	n := 0
-	for _, latencies := range l.latencies {
-		n += len(latencies)
-	}
-	return float64(n) / l.elapsed.Seconds()
-}
-
-func (l *load) p99() time.Duration {
-	all := slices.Concat(l.latencies...)
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return all[len(all)*99/100]
+	b.ReportMetric(results[0].PerSecond()/results[1].PerSecond(), "ratio")
+	b.ReportMetric(results[1].P99/results[0].P99, "p99-ratio")
 }
 
 // replySize gives the size of the reply about the flag.
