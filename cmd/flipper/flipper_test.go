@@ -22,6 +22,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 	"go.uber.org/goleak"
@@ -39,6 +40,9 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	// A program with the race detector sleeps for a second before it ends, unless
+	// told otherwise.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
 	directory, err := os.MkdirTemp("", "flipper")
 	if err != nil {
 		panic(err)
@@ -55,6 +59,9 @@ func TestMain(m *testing.M) {
 	}))
 }
 
+// patience is for what has to happen soon, on a busy machine.
+const patience = 30 * time.Second
+
 // A process is a running `flipper serve`.
 type process struct {
 	*exec.Cmd
@@ -63,21 +70,31 @@ type process struct {
 	ended              chan error
 }
 
-var started = regexp.MustCompile(`msg="serving flags" thrift=(\S+)(?: http=(\S+))? data="?([^"\s]+)`)
+var started = regexp.MustCompile(`msg="serving flags".* thrift=(\S+)(?: http=(\S+))? data="?([^"\s]+)`)
 
 // serve starts the command in a directory, on free ports, and waits until it
 // says that it serves.
 func serve(t *testing.T, directory string, args ...string) *process {
 	t.Helper()
+	p, err := startServe(directory, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	return p
+}
+
+// startServe is serve for who ends the process, with kill.
+func startServe(directory string, args ...string) (*process, error) {
 	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"}, args...)
 	p := &process{Cmd: exec.Command(binary, args...), log: &lockedBuffer{}, ended: make(chan error, 1)}
 	p.Dir = directory
 	stderr, err := p.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if err := p.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	serving := make(chan []string, 1)
 	go func() {
@@ -91,17 +108,22 @@ func serve(t *testing.T, directory string, args ...string) *process {
 		p.ended <- p.Wait()
 		close(p.ended)
 	}()
-	t.Cleanup(func() {
-		_ = p.Process.Kill()
-		<-p.ended
-	})
 	select {
 	case match := <-serving:
 		p.thrift, p.http, p.data = match[1], match[2], match[3]
 	case err := <-p.ended:
-		t.Fatalf("serve ended: %v\n%s", err, p.log)
+		return nil, fmt.Errorf("serve ended: %w\n%s", err, p.log)
+	case <-time.After(patience):
+		p.kill()
+		return nil, fmt.Errorf("serve does not say that it serves:\n%s", p.log)
 	}
-	return p
+	return p, nil
+}
+
+// kill ends the process at once, if it has not ended.
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	<-p.ended
 }
 
 // stop sends a signal and waits for the end.
