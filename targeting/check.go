@@ -68,14 +68,22 @@ type Check struct {
 	Operator Operator
 	Value    Value
 
-	source JSON       // the exact text of Value, if it was read
-	rare   *rareCheck // nil as a rule
+	rare *rareCheck // nil as a rule
 }
 
 // A rareCheck is what few checks have.
 type rareCheck struct {
-	set map[identity]struct{} // the elements of Value, if they are many and to be searched
-	err error                 // why the check cannot be stored
+	set    map[identity]struct{} // the elements of Value, if they are many and to be searched
+	source JSON                  // the exact text of Value, if it was read and is long or not as we write it
+	err    error                 // why the check cannot be stored
+}
+
+// keepSource notes the exact text of the check's value, which was read.
+func (c *Check) keepSource(text JSON) {
+	var space [64]byte
+	if len(text) > len(space) || string(c.Value.AppendJSON(space[:0])) != string(text) {
+		c.rare = &rareCheck{source: text}
+	}
 }
 
 // NewCheck makes a check. The value may be whatever [ValueOf] takes.
@@ -150,8 +158,8 @@ func joinCheckKey(variable, symbol string) (string, Operator, error) {
 // ValueJSON gives the JSON text of the check's value: exactly as it was read, if
 // it was.
 func (c Check) ValueJSON() JSON {
-	if c.source != "" {
-		return c.source
+	if c.rare != nil && c.rare.source != "" {
+		return c.rare.source
 	}
 	return JSON(c.Value.String())
 }
@@ -205,11 +213,12 @@ func (c *Check) compile() {
 		return
 	}
 	if set := scalarSet(c.Value.Elements()); set != nil {
-		rare := rareCheck{set: set}
+		rare := new(rareCheck) // the check may be a copy of another one
 		if c.rare != nil {
-			rare.err = c.rare.err
+			*rare = *c.rare
 		}
-		c.rare = &rare
+		rare.set = set
+		c.rare = rare
 	}
 }
 

@@ -108,6 +108,30 @@ func TestConditionKeepsText(t *testing.T) {
 	}
 }
 
+// A long list is searched as a set, and keeps its text all the same.
+func TestConditionKeepsTextOfLists(t *testing.T) {
+	for _, value := range []targeting.JSON{
+		`[1, 2]`, `[1,2]`,
+		`[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]`,
+		`[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]`,
+		`[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]`,
+	} {
+		c, err := targeting.ParseCondition(`{"a": [{"variable": "a", "value": ` + value + `, "operator": "in"}]}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Checks()[0].ValueJSON(); got != value {
+			t.Errorf("value is %s, want %s", got, value)
+		}
+		for attribute, want := range map[int64]bool{2: true, 99: false} {
+			r := &targeting.Request{Attrs: []targeting.Attr{{Name: "a", Value: targeting.Int(attribute)}}}
+			if on, _, err := targeting.Evaluate(true, []targeting.Condition{c}, targeting.NoBucketer(), r); on != want || err != nil {
+				t.Errorf("%d in %s: %t, %v", attribute, value, on, err)
+			}
+		}
+	}
+}
+
 func TestChecksOfOneKeyCollapse(t *testing.T) {
 	c := targeting.NewCondition(targeting.Equal("a", 1), targeting.Equal("b", 2), targeting.Equal("a", 3), targeting.Greater("a", 0))
 	if got, want := c.String(), `{"a": [{"variable": "a", "value": 3, "operator": null}, {"variable": "a", "value": 0, "operator": "gt"}], `+

@@ -160,6 +160,7 @@ func (p *parser) check(depth int) (Check, error) {
 	}
 	var variable, operator Value
 	var check Check
+	var source JSON
 	var seen [3]bool
 	more, err := p.begin('}')
 	for ; more; more, err = p.next('}') {
@@ -174,7 +175,7 @@ func (p *parser) check(depth int) (Check, error) {
 		case "value":
 			start := p.pos
 			check.Value, err = p.value(depth + 1)
-			check.source = JSON(p.text[start:p.pos])
+			source = JSON(p.text[start:p.pos])
 			seen[1] = true
 		case "operator":
 			operator, err = p.value(depth + 1)
@@ -200,5 +201,6 @@ func (p *parser) check(depth int) (Check, error) {
 	default:
 		return Check{}, fmt.Errorf("%w operator: must be null or text, not %s", ErrInvalid, operator.kind)
 	}
+	check.keepSource(source)
 	return check, err
 }
