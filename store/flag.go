@@ -26,12 +26,20 @@ const (
 // A Flag is what a store keeps: an item, in the Python client's terms. Flags that
 // come from a store are shared, and must not be modified; see [Flag.Clone].
 type Flag struct {
+	// What an evaluation reads comes first, in one line of a processor's cache.
+
 	// Name is the flag's name. The key under which it is stored decides, not
 	// what the stored form says.
 	Name string
 
 	// Enabled is the switch: a flag that is not enabled is off for everyone.
 	Enabled bool
+
+	// Conditions say whom the flag is on for: all must hold.
+	Conditions []targeting.Condition
+
+	// Bucketer says for which share of the traffic the flag is on.
+	Bucketer targeting.Bucketer
 
 	// Created is when the flag was created, in whole seconds. It is the zero
 	// time if the stored form has something else than a number of seconds there.
@@ -40,12 +48,6 @@ type Flag struct {
 	// ClientData is metadata of the flag's users, a JSON object as a rule. Empty
 	// stands for {}. The text is kept as it was written.
 	ClientData targeting.JSON
-
-	// Conditions say whom the flag is on for: all must hold.
-	Conditions []targeting.Condition
-
-	// Bucketer says for which share of the traffic the flag is on.
-	Bucketer targeting.Bucketer
 
 	// Revision identifies this state of the flag in the store that it is from.
 	// It is opaque; empty means not stored yet.
