@@ -61,10 +61,14 @@ func (c *copied) set(ticket uint64, name string, f *store.Flag, err error) error
 	return nil
 }
 
-// setAll takes what a list gave.
+// setAll takes what a list gave. The ticket 0 is for flags from elsewhere: whatever
+// was read is newer.
 func (c *copied) setAll(ticket uint64, listed []listed) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if ticket < c.all {
+		return
+	}
 	maps.DeleteFunc(c.named, func(_ string, t uint64) bool { return t < ticket })
 	now := c.flags.Held()
 	_ = c.flags.Replace(func(yield func(*store.Flag, error) bool) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/flipper-go/flipper/store"
 )
@@ -32,17 +33,27 @@ func (s *Store) listInitial() (all []listed) {
 // startWithout takes flags from elsewhere while the store below cannot be asked, if
 // there are none yet: the last good ones, or else the initial ones.
 func (s *Store) startWithout() {
-	if s.startedWithout || s.state.isReady() {
-		return
+	s.startOnce.Do(func() {
+		if s.state.isReady() || s.loadLastGood() || s.initial == nil {
+			return
+		}
+		all := s.listInitial()
+		s.copy.setAll(0, all)
+		s.state.readElsewhere(s.began)
+		s.logger.Warn("flag mirror: starting with the initial flags", "flags", len(all))
+	})
+}
+
+// startInTime has the mirror ready in time, however long a read takes to fail.
+func (s *Store) startInTime() {
+	timer := time.NewTimer(startPatience)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		s.startWithout()
+	case <-s.state.ready:
+	case <-s.ctx.Done():
 	}
-	s.startedWithout = true
-	if s.loadLastGood() || s.initial == nil {
-		return
-	}
-	all := s.listInitial()
-	s.copy.setAll(0, all) // whatever was read is newer
-	s.state.readElsewhere(s.began)
-	s.logger.Warn("flag mirror: starting with the initial flags", "flags", len(all))
 }
 
 // getEarly gives a flag before the mirror is ready: from the store below, or if that

@@ -24,22 +24,25 @@ import (
 func withInitial(flags ...*store.Flag) mirror.Option { return mirror.WithInitial(flags) }
 
 func TestInitial(t *testing.T) {
-	faults := map[string]func(*flippertest.Store){
-		"Fails":   func(s *flippertest.Store) { s.Fail(nil) },
-		"Stalled": func(s *flippertest.Store) { s.Stall() },
-	}
-	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		fault  func(*flippertest.Store)
+		within time.Duration // the mirror is ready
+	}{
+		{"Fails", func(s *flippertest.Store) { s.Fail(nil) }, 0},
+		{"Stalled", func(s *flippertest.Store) { s.Stall() }, 500 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				beneath := flippertest.New(t, flippertest.Off("X"), flippertest.On("NEW"))
-				fault(beneath.Store())
+				c.fault(beneath.Store())
 				start := time.Now()
 				s := over(t, beneath.Store(), withInitial(&store.Flag{Name: "X", Enabled: true}, &store.Flag{Name: "GONE"}))
 				features := flipper.New(s, flipper.WithLogger(slog.New(slog.DiscardHandler)))
 
 				// The first answer already is that of the initial flag.
 				e := features.Evaluate(t.Context(), "X")
-				if took := time.Since(start); !e.Enabled || e.Reason != flipper.ReasonStale || took > 500*time.Millisecond {
+				if took := time.Since(start); !e.Enabled || e.Reason != flipper.ReasonStale || took > c.within {
 					t.Errorf("%+v after %v", e, took)
 				}
 				ready(t, s)
@@ -67,7 +70,7 @@ func TestInitial(t *testing.T) {
 					t.Errorf("%+v after it recovered", e)
 				}
 				// They are gone for good.
-				fault(beneath.Store())
+				c.fault(beneath.Store())
 				time.Sleep(time.Minute)
 				wantFlags(t, s, "NEW", "X")
 				wantEnabled(t, s, "X", false)
@@ -89,6 +92,30 @@ func wantFlags(t *testing.T, s store.Store, names ...string) {
 	if i != len(names) {
 		t.Errorf("%d flags, want %q", i, names)
 	}
+}
+
+// However long the store below takes to fail, the mirror is ready in time.
+func TestInitialInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := down()
+		w.fail(nil)
+		put(t, w.Store, &store.Flag{Name: "Y"})
+		_, _, release := w.hold()
+		s := over(t, w, withInitial(&store.Flag{Name: "X", Enabled: true}))
+		w.tell(store.Change{All: true}, nil) // the watch stands, and lists are never answered
+		start := time.Now()
+		ready(t, s)
+		if took := time.Since(start); took != 500*time.Millisecond {
+			t.Errorf("ready after %v", took)
+		}
+		wantEnabled(t, s, "X", true)
+		release()
+		time.Sleep(time.Minute)
+		wantFlags(t, s, "Y")
+		if age, stale := s.Age("Y"); age != 0 || stale {
+			t.Errorf("age %v, stale %t", age, stale)
+		}
+	})
 }
 
 // Initial flags are not seen, not even at first, if the store below can be asked.
@@ -155,12 +182,12 @@ func TestInitialAndLastGood(t *testing.T) {
 // One that cannot be a flag is reported, and is no reason to do without the others.
 func TestInitialInvalid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var failures []error
+		var reported reports
 		s := ready(t, over(t, down(), withInitial(&store.Flag{Name: "\xff"}, &store.Flag{Name: "X"}),
-			mirror.WithErrorHandler(func(err error) { failures = append(failures, err) })))
+			mirror.WithErrorHandler(reported.add)))
 		wantFlags(t, s, "X")
 		synctest.Wait()
-		if len(failures) != 2 || !errors.Is(errors.Join(failures...), store.ErrInvalidName) {
+		if failures := reported.all(); len(failures) != 2 || !errors.Is(errors.Join(failures...), store.ErrInvalidName) {
 			t.Errorf("reported: %v", failures)
 		}
 	})

@@ -133,7 +133,7 @@ func (s *Store) loadLastGood() bool {
 		s.report("the last good flags cannot be used", err)
 		return false
 	}
-	s.copy.setAll(0, all) // whatever was read is newer
+	s.copy.setAll(0, all)
 	s.state.readElsewhere(saved)
 	s.logger.Warn("flag mirror: starting with the last good flags", "file", s.lastGood, "saved", saved, "flags", len(all))
 	return true

@@ -138,15 +138,16 @@ func TestLastGoodBad(t *testing.T) {
 				if err := os.WriteFile(path, []byte(change(string(text))), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				var failures []error
+				var reports reports
 				w := down()
-				s := over(t, w, mirror.WithLastGood(path), mirror.WithErrorHandler(func(err error) { failures = append(failures, err) }))
+				s := over(t, w, mirror.WithLastGood(path), mirror.WithErrorHandler(reports.add))
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if f, known := s.Peek("X"); known {
 					t.Errorf("peek: %v, known", f)
 				}
 				reported := 0
+				failures := reports.all()
 				for _, err := range failures {
 					if strings.Contains(err.Error(), path) {
 						reported++

@@ -27,8 +27,8 @@ type Store struct {
 	notifier store.Notifier
 	stands   chan struct{} // capacity 1: a token when the watch stands again
 
-	began          time.Time
-	startedWithout bool // for update
+	began     time.Time
+	startOnce sync.Once // for startWithout
 
 	ctx        context.Context // ends with the store
 	cancel     context.CancelFunc
@@ -52,6 +52,9 @@ func New(inner store.Watcher, opts ...Option) *Store {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.goroutines.Go(s.follow)
 	s.goroutines.Go(s.update)
+	if s.lastGood != "" || s.initial != nil {
+		s.goroutines.Go(s.startInTime)
+	}
 	if s.lastGood != "" {
 		s.goroutines.Go(s.keepLastGood)
 	}

@@ -123,10 +123,13 @@ func (s *state) readAll(began time.Time, gap uint64) (back, news bool) {
 }
 
 // readElsewhere notes that the copy is not from the store below, and was current at
-// some time.
+// some time, unless everything was read from there meanwhile.
 func (s *state) readElsewhere(known time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.isReady() {
+		return
+	}
 	s.elsewhere = true
 	s.become(&freshness{known: known, stale: true})
 }

@@ -20,8 +20,8 @@ const (
 	readers = 8
 
 	// startPatience is how long the mirror waits at the start for the watch to
-	// stand, before it tries to do without, and takes the last good or the initial
-	// flags.
+	// stand, before it tries to do without, and for flags, before it takes the last
+	// good or the initial ones.
 	startPatience = 500 * time.Millisecond
 
 	// After a read failed there is a pause, which grows. Its maximum bounds how
@@ -105,7 +105,6 @@ func (s *Store) update() {
 		case <-s.dirty.wake:
 		case <-next.C:
 			due = true
-			s.startWithout()
 		}
 		all, names := s.dirty.take()
 		err := s.refresh(all || due, names)
