@@ -28,6 +28,7 @@ var imports = []struct {
 	{of: "telemetry", allowed: []string{".", "store", "targeting"}},
 	{of: "telemetry/flipperslog", allowed: []string{".", "telemetry"}},
 	{of: "telemetry/...", allowed: []string{".", "store", "store/instrumented", "targeting", "telemetry"}, anyLib: true},
+	{of: "bootstrap", allowed: []string{"store", "targeting", "internal/exchange"}},
 	{of: "flippertest", allowed: []string{".", "store", "store/...", "targeting", "internal/..."}},
 
 	{of: "store/storetest", allowed: []string{"store", "targeting"}},

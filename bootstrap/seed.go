@@ -1,0 +1,70 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package bootstrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// An Option changes what [Seed] does.
+type Option func(*options)
+
+type options struct {
+	addMissing bool
+}
+
+// WithAddMissing has flags created that are missing in a store which has others. So
+// a flag that somebody has destroyed comes back when the program starts again. By
+// default only a store without any flag is seeded.
+func WithAddMissing() Option { return func(o *options) { o.addMissing = true } }
+
+// Seed creates flags in a store that has none, and gives the names of those that it
+// has created. It never changes a flag that is there, readable or not, so several
+// instances of a program may seed one store at the same time: each flag is created
+// by one of them.
+//
+// After an error the flags that were created are there, and the names are those. A
+// store that has some of the flags, because a process ended while it created them,
+// is not empty: only [WithAddMissing] gives it the others.
+func Seed(ctx context.Context, s store.Store, flags []*store.Flag, opts ...Option) (created []string, err error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if !o.addMissing {
+		empty, err := isEmpty(ctx, s)
+		if err != nil {
+			return nil, fmt.Errorf("seed flags: %w", err)
+		}
+		if !empty {
+			return nil, nil
+		}
+	}
+	for _, f := range flags {
+		missing := f.Clone()
+		missing.Revision = ""
+		switch _, err := s.Put(ctx, missing); {
+		case errors.Is(err, store.ErrExists):
+		case err != nil:
+			return created, fmt.Errorf("seed flag %q: %w", f.Name, err)
+		default:
+			created = append(created, f.Name)
+		}
+	}
+	return created, nil
+}
+
+func isEmpty(ctx context.Context, s store.Store) (bool, error) {
+	for _, err := range s.List(ctx) {
+		if err != nil && !errors.Is(err, store.ErrUnreadable) {
+			return false, err
+		}
+		return false, nil
+	}
+	return true, nil
+}
