@@ -4,14 +4,12 @@
 package middleware_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,32 +21,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// A faultyStore fails or blocks on demand, and answers nothing from memory.
-type faultyStore struct {
-	store.Store
-	down, hanging atomic.Bool
-	waiting       chan struct{} // gets a value when a Get begins to hang, if there is room
-}
-
-func newFaultyStore() *faultyStore {
-	return &faultyStore{Store: memory.New(), waiting: make(chan struct{}, 1)}
-}
-
-func (s *faultyStore) Get(ctx context.Context, name string) (*store.Flag, error) {
-	if s.down.Load() {
-		return nil, fmt.Errorf("%w: pulled the plug", store.ErrUnavailable)
-	}
-	if s.hanging.Load() {
-		select {
-		case s.waiting <- struct{}{}:
-		default:
-		}
-		<-ctx.Done()
-		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, context.Cause(ctx))
-	}
-	return s.Store.Get(ctx, name)
-}
 
 func newClient(s store.Store, opts ...flipper.Option) *flipper.FeatureFlagClient {
 	return flipper.New(s, append([]flipper.Option{flipper.WithLogger(slog.New(slog.DiscardHandler))}, opts...)...)

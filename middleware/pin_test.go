@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/flippertest"
 	"github.com/flipper-go/flipper/middleware"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -19,16 +20,16 @@ import (
 // One request gets one answer, whatever happens to the flag meanwhile, from
 // guards, from the handler and from its goroutines. Over real connections.
 func TestOneAnswerPerRequest(t *testing.T) {
-	s := newFaultyStore()
+	s := flippertest.NewStore(t)
 	c := newClient(s)
 	for name, change := range map[string]func(flag *flipper.FeatureFlag) error{
 		"disabled":  func(flag *flipper.FeatureFlag) error { return flag.Disable(t.Context()) },
 		"destroyed": func(flag *flipper.FeatureFlag) error { return flag.Destroy(t.Context()) },
-		"down":      func(*flipper.FeatureFlag) error { s.down.Store(true); return nil },
+		"down":      func(*flipper.FeatureFlag) error { s.Fail(nil); return nil },
 	} {
 		for _, outermost := range []string{"guard", "attributes", "guard with attributes"} {
 			t.Run(name+" behind "+outermost, func(t *testing.T) {
-				defer s.down.Store(false)
+				defer s.Recover()
 				flag := createFlag(t, c, name+outermost)
 				inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					var wg sync.WaitGroup
@@ -64,7 +65,6 @@ func TestOneAnswerPerRequest(t *testing.T) {
 					t.Errorf("%s, want %s", got, want)
 				}
 				// The next request sees the change.
-				s.down.Store(name == "down")
 				if flag.IsEnabled(t.Context()) {
 					t.Error("the change is not seen outside")
 				}

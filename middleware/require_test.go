@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/flippertest"
 	"github.com/flipper-go/flipper/middleware"
 	"github.com/flipper-go/flipper/store/memory"
 )
@@ -63,7 +64,7 @@ func TestSwitch(t *testing.T) {
 }
 
 func TestDefault(t *testing.T) {
-	s := newFaultyStore()
+	s := flippertest.NewStore(t)
 	flag := createFlag(t, newClient(s), "flag", pros())
 	missing := newClient(s).Get("nobody")
 	for _, test := range []struct {
@@ -81,7 +82,10 @@ func TestDefault(t *testing.T) {
 		{"an answer", flag, false, []middleware.Option{middleware.WithDefault(true)}, 404},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s.down.Store(test.down)
+			if test.down {
+				s.Fail(nil)
+				defer s.Recover()
+			}
 			h := middleware.Require(test.flag, test.options...)(say("new"))
 			r := httptest.NewRequestWithContext(flipper.WithAttrs(t.Context(), flipper.String("plan", "free")), http.MethodGet, "/", nil)
 			w := httptest.NewRecorder()
@@ -97,10 +101,10 @@ func TestDefault(t *testing.T) {
 // guards it meets.
 func TestHangingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newFaultyStore()
+		s := flippertest.NewStore(t)
 		c := newClient(s, flipper.WithTimeout(50*time.Millisecond))
 		flag := createFlag(t, c, "flag")
-		s.hanging.Store(true)
+		s.Stall()
 		h := middleware.Switch(flag, say("new"),
 			middleware.Require(flag)(say("new")),
 			middleware.WithAttributes(middleware.Header("plan", "X-Plan")))
@@ -116,10 +120,10 @@ func TestHangingStore(t *testing.T) {
 
 // A client that goes away ends the wait for the store, on a real connection too.
 func TestClientGoesAway(t *testing.T) {
-	s := newFaultyStore()
+	s := flippertest.NewStore(t)
 	c := newClient(s, flipper.WithTimeout(0)) // only the request's context bounds it
 	flag := createFlag(t, c, "flag")
-	s.hanging.Store(true)
+	stalled := s.Stall()
 	done := make(chan struct{})
 	guard := middleware.Require(flag)(say("new"))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +135,7 @@ func TestClientGoesAway(t *testing.T) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
 	must(t, err)
 	go func() {
-		<-s.waiting
+		<-stalled
 		cancel()
 	}()
 	if response, err := server.Client().Do(r); err == nil {
