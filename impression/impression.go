@@ -170,7 +170,7 @@ func (r *Recorder) run() {
 			return
 		case n == 0:
 			due = nil
-		case due == nil || flush:
+		default:
 			due = time.After(r.maxWait)
 		}
 	}

@@ -314,6 +314,28 @@ func TestUnreadable(t *testing.T) {
 	want(t, e, telemetry.Count{Flag: "broken", Reason: "error", ErrorType: "parse_error", Number: 1})
 }
 
+// Of flags that are found at the same time, no more get counts of their own than
+// there is room for.
+func TestMaxFlagsAtOnce(t *testing.T) {
+	for range 500 {
+		e := telemetry.NewEvaluations(1)
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				name := fmt.Sprint("flag-", i)
+				<-start
+				e.Evaluated(t.Context(), name, flipper.Evaluation{Reason: flipper.ReasonStatic})
+			})
+		}
+		close(start)
+		wg.Wait()
+		if got := counts(e); len(got) != 2 {
+			t.Fatalf("counts are %v, want those of one flag and others", got)
+		}
+	}
+}
+
 func TestNameThatIsNoText(t *testing.T) {
 	e := telemetry.NewEvaluations(telemetry.DefaultMaxFlags)
 	e.Evaluated(t.Context(), "\xff", flipper.Evaluation{Reason: flipper.ReasonStatic})
