@@ -45,7 +45,8 @@
 //
 // # Testing
 //
-// Package store/memory is a whole store without a server: give each test its own.
+// Package flippertest gives a test a client with the answers that it decides, and
+// a store that fails on demand.
 package flipper
 
 import (

@@ -22,7 +22,7 @@ var imports = []struct {
 }{
 	{of: "targeting"},
 	{of: "store", allowed: []string{"targeting"}},
-	{of: ".", allowed: []string{"store", "targeting"}},
+	{of: ".", allowed: []string{"store", "targeting", "internal/snapshot"}},
 	{of: "middleware", allowed: []string{".", "targeting"}},
 	{of: "impression", allowed: []string{"."}},
 	{of: "telemetry", allowed: []string{".", "store", "targeting"}},
