@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -25,24 +26,34 @@ const maxQuestions = 16
 // answers are of one state of its flags; on one that has to ask a server the flags
 // are read at the same time, and share the client's time-out (see [WithTimeout]).
 func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, attrs ...Attr) []Evaluation {
-	b := c.batch(ctx, attrs)
+	b := newBatch(ctx, c, attrs)
 	evaluations := make([]Evaluation, len(names))
-	find := c.peeking()
+	var view snapshot.View // one state for all
+	if c.flags != nil {
+		view = c.flags.Load()
+	}
 	var unknown []int
 	for i, name := range names {
 		if pinned := b.pinned(name); pinned != nil {
-			evaluations[i] = b.evaluate(name, pinned.flag, pinned.err, pinned)
+			b.evaluate(&evaluations[i], name, pinned.flag, pinned.err, pinned)
 			continue
 		}
-		f, known := find(name)
+		var f *store.Flag
+		known := false
+		switch {
+		case c.flags != nil:
+			f, known = view.Peek(name)
+		case c.peeker != nil:
+			f, known = c.peeker.Peek(name)
+		}
 		if !known {
 			unknown = append(unknown, i)
 			continue
 		}
-		evaluations[i] = b.evaluateFound(name, f, nil)
+		b.evaluateFound(&evaluations[i], name, f, nil)
 	}
 	for i, answer := range c.ask(ctx, names, unknown) {
-		evaluations[unknown[i]] = b.evaluateFound(names[unknown[i]], answer.flag, answer.err)
+		b.evaluateFound(&evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
 	}
 	return evaluations
 }
@@ -52,7 +63,7 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 // evaluation with an Err, as one that cannot be evaluated has. If the flags cannot
 // be listed there are no evaluations, only the error; ctx bounds the time.
 func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
-	b := c.batch(ctx, attrs)
+	b := newBatch(ctx, c, attrs)
 	evaluations := make(map[string]Evaluation)
 	for f, err := range c.List(ctx) {
 		var name string
@@ -65,11 +76,13 @@ func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map
 		default:
 			return nil, err
 		}
+		var e Evaluation
 		if pinned := b.pinned(name); pinned != nil {
-			evaluations[name] = b.evaluate(name, pinned.flag, pinned.err, pinned)
-			continue
+			b.evaluate(&e, name, pinned.flag, pinned.err, pinned)
+		} else {
+			b.evaluateFound(&e, name, f, err)
 		}
-		evaluations[name] = b.evaluateFound(name, f, err)
+		evaluations[name] = e
 	}
 	return evaluations, nil
 }
@@ -83,12 +96,14 @@ type batch struct {
 	request targeting.Request // one for all flags, because it remembers the user's bucket
 }
 
-func (c *FeatureFlagClient) batch(ctx context.Context, attrs []Attr) *batch {
+func newBatch(ctx context.Context, c *FeatureFlagClient, attrs []Attr) batch {
 	s := scopeOf(ctx)
-	b := &batch{client: c, ctx: ctx, scope: s, attrs: attrs}
-	b.request = targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: time.Now()}
+	b := batch{client: c, ctx: ctx, scope: s, attrs: attrs}
+	b.request = targeting.Request{Attrs: attrs, Inherited: s.attrs}
 	if s.pins != nil {
 		b.request.Time = s.pins.time
+	} else {
+		b.request.Time = time.Now()
 	}
 	return b
 }
@@ -103,42 +118,32 @@ func (b *batch) pinned(name string) *pin {
 
 // evaluateFound evaluates what the store has given, and pins it if the context is
 // one that pins. A flag of nil without an error is one that does not exist.
-func (b *batch) evaluateFound(name string, f *store.Flag, err error) Evaluation {
+func (b *batch) evaluateFound(e *Evaluation, name string, f *store.Flag, err error) {
 	if f == nil && err == nil {
 		err = store.ErrNotFound
 	}
 	if b.scope.pins == nil || err != nil && b.ctx.Err() != nil {
-		return b.evaluate(name, f, err, nil)
+		b.evaluate(e, name, f, err, nil)
+		return
 	}
 	pinned := b.scope.pins.add(pinKey{b.client, name}, f, err)
-	return b.evaluate(name, pinned.flag, pinned.err, pinned)
+	b.evaluate(e, name, pinned.flag, pinned.err, pinned)
 }
 
-func (b *batch) evaluate(name string, f *store.Flag, err error, pinned *pin) Evaluation {
-	e := Evaluation{Reason: ReasonError, Err: err}
-	if err == nil {
+// evaluate makes the evaluation, which is new, in place.
+func (b *batch) evaluate(e *Evaluation, name string, f *store.Flag, err error, pinned *pin) {
+	if err != nil {
+		e.Reason, e.Err = ReasonError, err
+	} else {
 		if b.request.Drawn = pinned != nil; b.request.Drawn {
 			b.request.Random = pinned.random
 		}
 		e.Enabled, e.Reason, e.Err = f.Evaluate(&b.request)
 	}
-	date(&e, b.client.dated, name)
+	date(e, b.client.dated, name)
 	if b.client.observers != nil {
-		b.client.observers.tell(b.ctx, name, e, b.attrs)
+		b.client.observers.tell(b.ctx, name, *e, b.attrs)
 	}
-	return e
-}
-
-// peeking gives a function that finds flags in memory: all in one state, if the
-// store has such.
-func (c *FeatureFlagClient) peeking() func(name string) (f *store.Flag, known bool) {
-	switch {
-	case c.flags != nil:
-		return c.flags.Load().Peek
-	case c.peeker != nil:
-		return c.peeker.Peek
-	}
-	return func(string) (*store.Flag, bool) { return nil, false }
 }
 
 type answer struct {
