@@ -89,3 +89,9 @@ func value(families map[string]*dto.MetricFamily, name string, labels ...string)
 	}
 	return 0, false
 }
+
+// strictCall is a call without arguments, in the strict binary protocol.
+func strictCall(method string) []byte {
+	message := append([]byte{0x80, 1, 0, 1, 0, 0, 0, byte(len(method))}, method...)
+	return append(message, 0, 0, 0, 1, 0)
+}

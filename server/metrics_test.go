@@ -159,9 +159,7 @@ func TestBoundedLabels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A strict binary call without arguments.
-		message := append([]byte{0x80, 1, 0, 1, 0, 0, 0, byte(len(method))}, method...)
-		if _, err := conn.Write(append(message, 0, 0, 0, 1, 0)); err != nil {
+		if _, err := conn.Write(strictCall(method)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Read(make([]byte, 1)); err != nil && !errors.Is(err, io.EOF) {
