@@ -34,6 +34,8 @@
 //   - Connections: [WithMaxConnections]. At the limit, and when the process
 //     has no file descriptors left, the connection idle longest makes room for
 //     the next, those that never made a call first.
+//   - Replies that are kept ready, about flags that the store has in memory:
+//     8 MiB.
 //   - Time: [WithReadTimeout], [WithWriteTimeout], [WithIdleTimeout],
 //     [WithStoreTimeout].
 //
