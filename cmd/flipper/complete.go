@@ -185,7 +185,7 @@ func valuesOf(f cli.Flag) []candidate {
 	case "output":
 		values = []string{"table", "json"}
 	case "store":
-		values = []string{"thrift://", "bolt:", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "consul://"}
+		values = []string{"thrift://", "thrifts://", "bolt:", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "consul://"}
 	case "log-format":
 		values = []string{"text", "json"}
 	case "log-level":

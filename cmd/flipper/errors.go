@@ -81,8 +81,8 @@ func exitCode(err error) int {
 		return exitUnavailable
 	case errors.Is(err, store.ErrNotFound):
 		return exitNotFound
-	case errors.Is(err, exchange.ErrFormat):
-		return exitFailed
+	case errors.Is(err, exchange.ErrFormat), errors.Is(err, store.ErrUnreadable):
+		return exitFailed // not for what was typed, though it wraps store.ErrInvalid
 	case errors.Is(err, store.ErrInvalid), errors.Is(err, storeurl.ErrUnknown), isLibraryUsageError(err):
 		return exitUsage
 	}

@@ -142,7 +142,10 @@ func (i *imported) apply(ctx context.Context, s *opened, changes []exchange.Chan
 	}
 	err := i.showSummary("")
 	if len(errs) > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d changes done, run it again for the rest: %w", len(i.done), i.total, errors.Join(errs...)))
+		failed := errors.Join(errs...)
+		err = errors.Join(err, &restated{
+			fmt.Sprintf("%d of %d changes done, run it again for the rest: %v", len(i.done), i.total, failed), failed,
+		})
 	}
 	return err
 }

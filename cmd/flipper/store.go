@@ -127,8 +127,8 @@ func (s *patientStore) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 // explain puts what to do first, where the cause alone leaves a person without
 // an idea. The chain of errors stays.
 func explain(err error, url string) error {
-	if err == nil {
-		return nil
+	if _, ok := errors.AsType[*restated](err); ok || err == nil {
+		return err
 	}
 	scheme, _, _ := strings.Cut(url, ":")
 	shown := redacted(url)
@@ -143,7 +143,7 @@ func explain(err error, url string) error {
 		return err
 	case strings.Contains(text, "NOAUTH"), strings.Contains(text, "WRONGPASS"), strings.Contains(text, "invalid password"):
 		return advise("wrong password: put %s://USER:PASSWORD@HOST:PORT into FLIPPER_STORE", scheme)
-	case scheme == "thrift" && errors.Is(err, syscall.ECONNREFUSED):
+	case strings.HasPrefix(scheme, "thrift") && errors.Is(err, syscall.ECONNREFUSED):
 		return advise("no server at %s: start one with flipper serve, or name another --store", shown)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return advise("nothing listens at %s: is the server running, and is --store right?", shown)

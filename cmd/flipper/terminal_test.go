@@ -123,7 +123,7 @@ func TestTerminalCompletion(t *testing.T) {
 		"flipper list -o js":                 `> flipper list -o json $`,
 		"flipper get --output=j":             `> flipper get --output=json $`,
 		"flipper get NEW":                    `> flipper get NEW_CHECKOUT $`,
-		"flipper list --store thr":           `> flipper list --store thrift:// $`,
+		"flipper list --store thrift:":       `> flipper list --store thrift:// $`,
 		"flipper list --store redis+cluster": `> flipper list --store redis\+cluster:// $`,
 		"flipper list --store bolt:":         `> flipper list --store bolt: $`,
 		// What the shell would run is quoted.

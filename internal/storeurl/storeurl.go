@@ -19,7 +19,7 @@ import (
 )
 
 // Forms lists what Open takes, for help and error messages.
-const Forms = "memory:, bolt:PATH, redis://HOST:PORT, redis+cluster://…, redis+sentinel://…, consul://HOST:PORT or thrift://HOST:PORT"
+const Forms = "memory:, bolt:PATH, redis://HOST:PORT, redis+cluster://…, redis+sentinel://…, consul://HOST:PORT, thrift://HOST:PORT or thrifts://HOST:PORT"
 
 // ErrUnknown says that a URL is not one of [Forms].
 var ErrUnknown = errors.New("unknown store URL")
@@ -64,6 +64,8 @@ func Open(text string) (*Store, error) {
 	switch u.Scheme {
 	case "thrift":
 		return openThrift(u)
+	case "thrifts":
+		return openThriftTLS(u)
 	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
 		return openRedis(u)
 	case "consul":

@@ -20,10 +20,11 @@ func TestOpen(t *testing.T) {
 	t.Setenv("CONSUL_HTTP_ADDR", "127.0.0.1:1")
 	file := filepath.Join(t.TempDir(), "flags.db")
 	for url, place := range map[string]string{
-		"memory:":          "memory",
-		"bolt:" + file:     file,
-		"bolt://" + file:   file,
-		"thrift://flags:1": "flags:1",
+		"memory:":                             "memory",
+		"bolt:" + file:                        file,
+		"bolt://" + file:                      file,
+		"thrift://flags:1":                    "flags:1",
+		"thrifts://flags:1?server_name=other": "flags:1",
 		"redis://user:secret@127.0.0.1:1/2?base_key=team&dial_timeout=1s": "redis://127.0.0.1:1/2",
 		"rediss://127.0.0.1:1": "rediss://127.0.0.1:1",
 		"redis+cluster://user:secret@127.0.0.1:1?addr=127.0.0.1:2":          "redis://127.0.0.1:1",
@@ -55,6 +56,10 @@ func TestOpenUnknown(t *testing.T) {
 		"bolt://flags.db":           "bolt:///PATH",
 		"thrift:127.0.0.1:1":        "thrift://HOST:PORT",
 		"thrift://secret@":          "thrift://HOST:PORT",
+		"thrifts://h":               "thrifts://HOST:PORT",
+		"thrifts://h:1?ca=missing":  "ca: open missing",
+		"thrifts://h:1?cert=x":      "both cert and key",
+		"thrifts://h:1?secret=1":    "ca, cert, key and server_name",
 		"redis://":                  "host is missing",
 		"redis://h:1/x":             "database",
 		"redis://h:1?secret=1":      "",

@@ -1,0 +1,212 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseAttribute(t *testing.T) {
+	for text, want := range map[string]string{
+		"user_id=42":               "user_id=42 int",
+		"user_id:int=42":           "user_id=42 int",
+		"user_id:text=42":          `user_id="42" text`,
+		"user_id:string=42":        `user_id="42" text`,
+		"x:float=42":               "x=42.0 float",
+		"x:float=1e3":              "x=1000.0 float",
+		"x:float=.5":               "x=0.5 float",
+		"x=42.0":                   "x=42.0 float",
+		"x=true":                   "x=true bool",
+		"x=True":                   `x="True" text`,
+		"x=null":                   "x=null null",
+		"x=":                       `x="" text`,
+		"x=a=b":                    `x="a=b" text`,
+		"x=01234":                  `x="01234" text`,
+		"x=NaN":                    `x="NaN" text`,
+		"x=Infinity":               `x="Infinity" text`,
+		`x="NaN"`:                  `x="NaN" text`,
+		`x=["a", 1, 1.0]`:          `x=["a", 1, 1.0] list`,
+		`x:json={"b":1}`:           `x={"b": 1} object`,
+		"x:text=[":                 `x="[" text`,
+		"big=18446744073709551616": "big=18446744073709551616 int",
+		"größe=ü":                  `größe="\u00fc" text`,
+	} {
+		a, err := parseAttribute(text)
+		if got := fmt.Sprintf("%s=%s %s", a.Name, a.Value, a.Value.Kind()); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":             "write name=value",
+		"x":            "write name=value",
+		"=1":           "write name=value",
+		"x:number=1":   "unknown kind",
+		"x:int=1.0":    "not of kind int",
+		"x:int=one":    "not of kind int",
+		"x:bool=1":     "not of kind bool",
+		"x:bool=yes":   "not of kind bool",
+		"x:float=true": "not of kind float",
+		"x:float=half": "not of kind float",
+		"x:json=a":     "invalid JSON",
+		"x={a}":        "looks like JSON",
+		"x=[1,":        "looks like JSON",
+		`x="a`:         "looks like JSON",
+		"x=\xff":       "UTF-8",
+		"x:text=\xff":  "UTF-8",
+	} {
+		if a, err := parseAttribute(text); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
+			t.Errorf("%s: %v, %v, want %q", text, a, err, want)
+		}
+	}
+}
+
+func TestParseShare(t *testing.T) {
+	for text, want := range map[string]float64{
+		"0": 0, "1": 1, "0.1": 0.1, "10%": 0.1, "10 %": 0.1, "7%": 0.07, "33.3%": 0.333, "0.29%": 0.0029, "100%": 1, "1%": 0.01, ".5": 0.5,
+	} {
+		if got, err := parseShare(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"10": "for 10 %, write 0.1 or 10%", "7": "for 7 %, write 0.07 or 7%", "101": "not from 0 to 1", "101%": "not from 0 to 1",
+		"-1": "not from 0 to 1", "NaN": "not from 0 to 1", "": "write 0.1 or 10%", "%": "write 0.1 or 10%", "ten": "write 0.1 or 10%",
+		"1e-2": "write 0.1 or 10%", "0x1p-2": "write 0.1 or 10%", "1_0%": "write 0.1 or 10%", "10%%": "write 0.1 or 10%",
+	} {
+		if got, err := parseShare(text); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
+			t.Errorf("%s: %v, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestParseTimeAndDuration(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "1700000000": 1700000000, "-1": -1, "2026-01-31T18:00:00Z": 1769882400, "2026-01-31T19:00:00+01:00": 1769882400, "10.5": 10,
+	} {
+		if got, err := parseTime(text); got.Unix() != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"today", "2026-01-31", "99999999999999", "true", "NaN", "1e400"} {
+		if got, err := parseTime(text); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "7d": 168 * time.Hour, "0.5d": 12 * time.Hour} {
+		if got, err := parseDuration(text); got != want || err != nil {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "d", "7 d", "1e9d", "-1d", "NaNd", "soon"} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+func TestParseCheck(t *testing.T) {
+	for text, want := range map[string]string{
+		"plan=pro":           `plan = "pro"`,
+		"plan==pro":          `plan = "pro"`,
+		"plan__eq=pro":       `plan = "pro"`,
+		"plan != free":       `plan != "free"`,
+		"age>=18":            "age >= 18",
+		"age >= 18":          "age >= 18",
+		"age<=18":            "age <= 18",
+		"age>18":             "age > 18",
+		"age<18":             "age < 18",
+		"age__gte=18":        "age >= 18",
+		"age:float>=18":      "age >= 18.0",
+		"age__gte:float=18":  "age >= 18.0",
+		"plan__in=pro,team":  `plan in ["pro", "team"]`,
+		`plan__in=["pro,1"]`: `plan in ["pro,1"]`,
+		"id__in:text=1,2":    `id in ["1", "2"]`,
+		"id__not_in=1,2":     "id not in [1, 2]",
+		"x=a>b":              `x = "a>b"`,
+	} {
+		conditions, err := parseConditions([]string{text})
+		if err != nil || describeConditions(conditions) != want {
+			t.Errorf("%s: %s, %v, want %s", text, describeConditions(conditions), err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"age":         "write attribute=value",
+		">=18":        "write attribute=value",
+		"age!18":      "write attribute=value",
+		"age__gt>1":   "two operators",
+		"age__near=1": "operator",
+		"self=1":      "reserved",
+		"x_=1":        "end in",
+		"age>=[1]":    "has no order",
+		"x=[1]":       "use In",
+		"age:none=1":  "unknown kind",
+		"{}x":         "JSON",
+		"[1]":         "element 0",
+	} {
+		if got, err := parseConditions([]string{text}); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
+			t.Errorf("%s: %s, %v, want %q", text, describeConditions(got), err, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"list", "get", "enable", "disable", "--store", "--output", "NEW_CHECKOUT", "OLD_CHECKOUT"}
+	for typed, want := range map[string]string{
+		"lst": "list", "lsit": "list", "LIST": "list", "gte": "get", "enabel": "enable", "--sotre": "--store", "--outptu": "--output",
+		"NEW_CHEKOUT": "NEW_CHECKOUT", "XYZ_CHECKOUT": "NEW_CHECKOUT OLD_CHECKOUT", "zzz": "", "": "", "xx": "",
+	} {
+		if got := strings.Join(nearest(typed, names), " "); got != want {
+			t.Errorf("%s: %s, want %s", typed, got, want)
+		}
+	}
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"größe", "grosse", 3}} {
+		if got := editDistance(c.a, c.b); got != c.want {
+			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestRedacted(t *testing.T) {
+	for text, want := range map[string]string{
+		"thrift://127.0.0.1:9090":       "thrift://127.0.0.1:9090",
+		"bolt:flags.db":                 "bolt:flags.db",
+		"redis://user:secret@h:1/0?a=1": "redis://user:xxxxx@h:1/0?a=1",
+		"redis://:secret@h:1":           "redis://:xxxxx@h:1",
+		"redis+sentinel://h:1?sentinel_password=secret&master_name=m": "redis+sentinel://h:1?master_name=m&sentinel_password=xxxxx",
+		"redis://user:sec%ret@h:1":                                    "redis:xxxxx",
+		"":                                                            "",
+	} {
+		if got := redacted(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestDisplay(t *testing.T) {
+	for name, want := range map[string]string{
+		"NEW_CHECKOUT": "NEW_CHECKOUT", "ünïcode/x.y-z": "ünïcode/x.y-z", "": `""`, "a b": `"a b"`, "\x1b[31m": `"\x1b[31m"`, "a\nb": `"a\nb"`, `"`: `"\""`, "\xff": `"\xff"`, "\u202e": `"\u202e"`,
+	} {
+		if got := display(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+}
+
+// Whatever the line, there is one line in answer, and it is an object.
+func FuzzEvaluateLine(f *testing.F) {
+	f.Add(`{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1}}, "attributes": {"a": 1}, "now": 1.5}`)
+	f.Add(`{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1, "bucketer": {"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "LinearRampPercentage"}}}}, "attributes": {"a": "\ud800"}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		answer := string(evaluateLine([]byte(text)))
+		if strings.Contains(answer, "\n") || !strings.HasPrefix(answer, `{"enabled": `) && !strings.HasPrefix(answer, `{"error": "`) || !strings.HasSuffix(answer, "}") {
+			t.Errorf("%q: %s", text, answer)
+		}
+	})
+}
