@@ -93,7 +93,7 @@ type follower struct {
 func (w *follower) follow(ctx context.Context, change store.Change) bool {
 	for attempt := 0; ; attempt++ {
 		var err error
-		more := true
+		var more bool
 		if change.All {
 			more, err = w.readAll(ctx)
 		} else {

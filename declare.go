@@ -151,7 +151,7 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 		if !field.IsExported() {
 			continue
 		}
-		d, ok := value.Interface().(*Declaration)
+		d, ok := reflect.TypeAssert[*Declaration](value)
 		switch {
 		case ok && d == nil:
 			return nil, fmt.Errorf("declarations: %w: field %s of %s is nil", store.ErrInvalid, field.Name, path)

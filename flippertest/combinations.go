@@ -4,6 +4,7 @@
 package flippertest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,7 +33,7 @@ func Combinations(t *testing.T, names []string, test func(t *testing.T, features
 		t.Fatalf("flippertest: %d flags have too many combinations; %d are allowed", len(names), maxFlags)
 	}
 	for number := range 1 << len(names) {
-		set := opts[:len(opts):len(opts)]
+		set := slices.Clip(opts)
 		titles := make([]string, len(names))
 		for i, name := range names {
 			// The first flag changes last, and each is on first.

@@ -37,7 +37,7 @@ func runTest(test func(t testing.TB)) *testRun {
 	r := new(testRun)
 	recovering := func(f func()) {
 		defer func() {
-			if err := recover(); err != nil && err != errFatal { //nolint:errorlint // a recovered value
+			if err := recover(); err != nil && err != errFatal {
 				panic(err)
 			}
 		}()

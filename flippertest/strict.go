@@ -27,8 +27,10 @@ func (c *Client) failUnknown(name string) {
 		return
 	}
 	// The code under test may have created others.
-	for f := range c.store.flags.List(context.Background()) {
-		names = append(names, f.Name)
+	for f, err := range c.store.flags.List(context.Background()) {
+		if err == nil {
+			names = append(names, f.Name)
+		}
 	}
 	hint := ""
 	if near := nearest.Names(name, names); len(near) > 0 {

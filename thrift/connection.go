@@ -218,7 +218,7 @@ func (c *connection) answerHeld() bool {
 		c.waiting = replyBuffers.Get().(*bytes.Buffer)
 	}
 	c.waiting.Write(request.appendReply(c.waiting.AvailableBuffer(), body))
-	c.in.Discard(request.size)
+	_, _ = c.in.Discard(request.size) // it was peeked
 	if observer != nil {
 		observer.CallEnded(request.method.name, OutcomeOK, time.Since(begin))
 	}

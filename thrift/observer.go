@@ -15,9 +15,6 @@ import (
 // that the service does not have. So there are few names, whatever clients send.
 const UnknownMethod = "unknown"
 
-// watchMethod is the long poll.
-const watchMethod = "Watch"
-
 // An Observer is told what a [Server] does, for metrics. Its methods are called in
 // the goroutines that serve clients, which wait for them: they must be quick, must
 // not panic, and must be safe for concurrent use.
@@ -61,8 +58,8 @@ const (
 	// OutcomeOK is a call that did what it was asked for.
 	OutcomeOK Outcome = "ok"
 
-	// These are what the service answers with an ErrorCode; see
-	// feature_flag_store.thrift.
+	// OutcomeNotFound and those after it are what the service answers with an
+	// ErrorCode; see feature_flag_store.thrift.
 	OutcomeNotFound    Outcome = "not_found"
 	OutcomeExists      Outcome = "exists"
 	OutcomeConflict    Outcome = "conflict"

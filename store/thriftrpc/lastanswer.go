@@ -32,10 +32,7 @@ type lastAnswers struct {
 }
 
 func newLastAnswers() lastAnswers {
-	answers, err := lru.New[string, lastAnswer](maxLastAnswers)
-	if err != nil {
-		panic(err) // the size is not positive
-	}
+	answers, _ := lru.New[string, lastAnswer](maxLastAnswers) // fails only if that is not positive
 	return lastAnswers{answers}
 }
 
