@@ -9,6 +9,7 @@
 #   - a Python 3 with Apache Thrift's library: the tests let a Python client talk
 #     to our server
 #   - redis-server and prometheus, which the tests start for themselves
+#   - tmux, a terminal for the tests of the command
 #
 # With all of it there it does nothing. It installs with apt-get or Homebrew.
 set -eu
@@ -35,6 +36,7 @@ command -v thrift >/dev/null || add_missing thrift
 has_python_thrift || add_missing python-thrift
 command -v redis-server >/dev/null || add_missing redis
 command -v prometheus >/dev/null || add_missing prometheus
+command -v tmux >/dev/null || add_missing tmux
 [ -n "$missing" ] || exit 0
 
 echo "test-deps: missing:$missing"
@@ -61,12 +63,14 @@ elif command -v brew >/dev/null; then
 	case $missing in *" thrift"*) brew install thrift ;; esac
 	case $missing in *" redis"*) brew install redis ;; esac
 	case $missing in *" prometheus"*) brew install prometheus ;; esac
+	case $missing in *" tmux"*) brew install tmux ;; esac
 	has_python_thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, redis-server, and prometheus)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, redis-server, prometheus, and tmux)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
 has_python_thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
 command -v redis-server >/dev/null || fail "redis-server is still missing"
 command -v prometheus >/dev/null || fail "prometheus is still missing"
+command -v tmux >/dev/null || fail "tmux is still missing"
