@@ -22,22 +22,34 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
+// An answer is what a question to the server has come to.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
 // ask runs a question to the server, and returns when it has answered, ctx has
-// ended, or the store is closed. It runs the question beside it because the
+// ended, or the store is closed.
+func ask[T any](ctx context.Context, s *Store, question func(context.Context) (T, error)) (T, error) {
+	return await(ctx, s, begin(ctx, question))
+}
+
+// begin runs a question to the server on a goroutine of its own, because the
 // client, once it has sent a command, does not mind that ctx is canceled, nor, as
 // a rule, its deadline. A question that is left goes on until the client's own
 // limits, in one of the client's connections at most.
-func ask[T any](ctx context.Context, s *Store, question func(context.Context) (T, error)) (T, error) {
-	type answer struct {
-		value T
-		err   error
-	}
-	var none T
-	answered := make(chan answer, 1)
+func begin[T any](ctx context.Context, question func(context.Context) (T, error)) <-chan answer[T] {
+	answered := make(chan answer[T], 1)
 	go func() {
 		value, err := question(ctx)
-		answered <- answer{value, err}
+		answered <- answer[T]{value, err}
 	}()
+	return answered
+}
+
+// await waits for an answer, until ctx ends or the store is closed.
+func await[T any](ctx context.Context, s *Store, answered <-chan answer[T]) (T, error) {
+	var none T
 	select {
 	case a := <-answered:
 		return a.value, a.err

@@ -11,33 +11,84 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/redistest"
 	"github.com/flipper-go/flipper/store"
 )
 
-// BenchmarkGet compares Get with the client's GET of the same key.
-func BenchmarkGet(b *testing.B) {
+// BenchmarkCheck compares a check through the plain store with the client's GET of
+// the same key, by one goroutine and by many.
+func BenchmarkCheck(b *testing.B) {
+	const flags = 1000
 	client := redistest.Start(b).Client(b)
 	s := newStore(b, client)
-	if _, err := s.Put(b.Context(), &store.Flag{Name: "FLAG"}); err != nil {
-		b.Fatal(err)
+	setItems(b, client, s, flags, 0)
+	names, keys := make([]string, flags), make([]string, flags)
+	for i := range flags {
+		names[i] = fmt.Sprint("FLAG", i)
+		keys[i] = s.key(names[i])
 	}
-	ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
-	defer cancel()
-	for what, get := range map[string]func() error{
-		"Client": func() error { return client.Get(ctx, "features/FLAG").Err() },
-		"Store":  func() error { _, err := s.Get(ctx, "FLAG"); return err },
-	} {
-		b.Run(what, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := get(); err != nil {
-					b.Fatal(err)
-				}
+	features := flipper.New(s)
+	for _, goroutines := range []int{1, 4, 16, 64, 1024} {
+		b.Run(fmt.Sprint("goroutines=", goroutines), func(b *testing.B) {
+			ctx := b.Context()
+			calls := max(2048/goroutines, 8)
+			all := func(call func(i int) error) func() error {
+				return func() error { return concurrently(goroutines, calls, call) }
 			}
+			compare(b, goroutines*calls,
+				all(func(i int) error { return client.Get(ctx, keys[i%flags]).Err() }),
+				all(func(i int) error { return features.Evaluate(ctx, names[i%flags]).Err }))
 		})
 	}
+}
+
+// concurrently makes calls from many goroutines, and gives one of their errors.
+func concurrently(goroutines, calls int, call func(i int) error) error {
+	var group errgroup.Group
+	for g := range goroutines {
+		group.Go(func() error {
+			for i := range calls {
+				if err := call(g + i*goroutines); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// compare runs a floor and what is measured by turns, so that both have the same
+// conditions. It reports the median time of each by operation, and the median
+// ratio.
+func compare(b *testing.B, operations int, floor, measured func() error) {
+	b.Helper()
+	timed := func(run func() error) float64 {
+		began := time.Now()
+		if err := run(); err != nil {
+			b.Fatal(err)
+		}
+		return float64(time.Since(began).Nanoseconds()) / float64(operations)
+	}
+	timed(floor)
+	timed(measured)
+	var floors, times, ratios []float64
+	for b.Loop() {
+		f, m := timed(floor), timed(measured)
+		floors, times, ratios = append(floors, f), append(times, m), append(ratios, m/f)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(floors), "floor-ns")
+	b.ReportMetric(median(times), "ns")
+	b.ReportMetric(median(ratios), "x-floor")
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
 }
 
 // BenchmarkPut changes a flag, given its revision.
@@ -57,29 +108,42 @@ func BenchmarkPut(b *testing.B) {
 	}
 }
 
-// BenchmarkList lists flags among keys that are none.
+// BenchmarkList compares a listing with a pipeline of GETs of the same keys, for
+// flags among keys that are none.
 func BenchmarkList(b *testing.B) {
-	for _, c := range []struct{ flags, others int }{{10, 0}, {1000, 0}, {100_000, 0}, {1000, 1_000_000}} {
-		b.Run(fmt.Sprintf("%d,others=%d", c.flags, c.others), func(b *testing.B) {
+	for _, c := range []struct{ flags, others int }{{10, 0}, {1000, 0}, {10_000, 0}, {100_000, 0}, {1000, 1_000_000}} {
+		b.Run(fmt.Sprintf("flags=%d,others=%d", c.flags, c.others), func(b *testing.B) {
 			client := redistest.Start(b, "--appendonly", "no").Client(b)
 			s := newStore(b, client)
+			keys := make([]string, c.flags)
 			fill(b, client, c.flags, func(i int) (key, text string) {
 				name := fmt.Sprint("FLAG", i)
-				return s.key(name), item(name, true, i)
+				keys[i] = s.key(name)
+				return keys[i], item(name, true, i)
 			})
 			fill(b, client, c.others, func(i int) (key, text string) { return fmt.Sprint("other:", i), "" })
-			for b.Loop() {
+			ctx := b.Context()
+			compare(b, c.flags, func() error {
+				_, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
+					for _, key := range keys {
+						p.Get(ctx, key)
+					}
+					return nil
+				})
+				return err
+			}, func() error {
 				n := 0
-				for _, err := range s.List(b.Context()) {
+				for _, err := range s.List(ctx) {
 					if err != nil {
-						b.Fatal(err)
+						return err
 					}
 					n++
 				}
 				if n != c.flags {
-					b.Fatalf("%d flags", n)
+					return fmt.Errorf("%d flags", n)
 				}
-			}
+				return nil
+			})
 		})
 	}
 }

@@ -25,6 +25,12 @@
 // Each Get asks the server. An application that checks flags often puts a copy in
 // between, which [Store.Watch] keeps fresh: package mirror, or package cached.
 //
+// When more than a few callers ask at once, they share round trips: the keys of
+// those who come while reads are under way go into the next one, in a pipeline.
+// Nobody waits for others to come, and nobody gets what was read before it asked.
+// A shared read has the context of none of its callers, and the client's hooks do
+// not see Gets, see [WithReadHooks].
+//
 // # What is stored
 //
 // The flag NAME is the string at the key "features/NAME", or with another base key
@@ -75,6 +81,12 @@
 // command that was sent goes on in the background until the client's own time
 // limits, and uses one of its connections until then. Without a deadline, a call
 // takes as long as the client's limits and retries allow.
+//
+// A Get does not go to the background for a server that answers soon: its first
+// attempt is the caller's own, and has a limit of 100 milliseconds (or the client's
+// ReadTimeout, if that is shorter). If the server hangs just then, a caller whose
+// context is canceled notices after that time; one with a deadline that is nearer
+// does not wait for it.
 //
 // Redis acknowledges a write before its replicas and its disk have it. A failover,
 // or a restart without an append-only file, can lose the last changes; then

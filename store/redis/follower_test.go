@@ -236,7 +236,7 @@ func item(name string, enabled bool, n int) string {
 }
 
 // setItems writes n flags as Python does.
-func setItems(t *testing.T, client redis.UniversalClient, s *Store, n, state int) {
+func setItems(t testing.TB, client redis.UniversalClient, s *Store, n, state int) {
 	t.Helper()
 	_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
 		for i := range n {

@@ -6,6 +6,8 @@ package redis
 import (
 	"log/slog"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const (
@@ -20,6 +22,7 @@ type options struct {
 	baseKey      string
 	logger       *slog.Logger
 	pollInterval time.Duration
+	addReadHooks func(*redis.Client)
 }
 
 // WithBaseKey sets what the keys begin with: the flag NAME is at the key
@@ -37,6 +40,16 @@ func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l 
 // and tells that everything may have changed. The default, also for what is not
 // positive, is 5 seconds.
 func WithPollInterval(d time.Duration) Option { return func(o *options) { o.pollInterval = d } }
+
+// WithReadHooks has add called with each client that Get reads with, before its
+// first use: one for each server. It is for hooks, such as those of tracing. These
+// clients share the connections and the options of the client that [New] was
+// given, but have a shorter time limit, and go-redis makes such a client without
+// the hooks of the first. The default is to add none. If a server does not answer
+// soon, Get goes on with the first client, and its hooks.
+func WithReadHooks(add func(*redis.Client)) Option {
+	return func(o *options) { o.addReadHooks = add }
+}
 
 func newOptions(opts []Option) options {
 	o := options{baseKey: defaultBaseKey}

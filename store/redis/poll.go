@@ -48,7 +48,7 @@ func (t *tracker) poll(ctx context.Context) {
 // the text. A name with nothing is left out.
 func (s *Store) fingerprints(ctx context.Context, names []string) (map[string]value, error) {
 	prints := make(map[string]value, len(names))
-	for names := range slices.Chunk(names, valuesAtOnce) {
+	for names := range slices.Chunk(names, pageSize) {
 		values, err := s.values(ctx, names)
 		if err != nil {
 			return nil, err

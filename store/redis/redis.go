@@ -28,13 +28,15 @@ type Store struct {
 	options
 	prefix string // of all keys
 
+	batchers    batchers
+	decoded     decodedFlags
 	noScripts   atomic.Bool // the user may not run scripts
 	pollingTold sync.Once
 
 	ctx     context.Context // ends when the store is closed
 	cancel  context.CancelFunc
-	mu      sync.Mutex     // held to begin a watch, and to close
-	watches sync.WaitGroup // those that run
+	mu      sync.Mutex     // held to start a goroutine, and to close
+	running sync.WaitGroup // watches and batches
 }
 
 var _ store.Watcher = (*Store)(nil)
@@ -87,38 +89,46 @@ func (s *Store) checkOptions() error {
 	default:
 		return fmt.Errorf("a %T cannot keep flags: give a *redis.Client or a *redis.ClusterClient", c)
 	}
-	// With a context that has ended nothing is sent, and a closed client says
-	// that it is.
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := s.client.Get(ended, s.prefix).Err(); errors.Is(err, redis.ErrClosed) {
-		return err
+	if isClosed(s.client) {
+		return redis.ErrClosed
 	}
 	return nil
 }
 
-// Close ends all watches and waits for them. It is idempotent. Other calls fail
-// with [store.ErrClosed] from then on. It does not close the client.
+// Close ends all watches and waits for them, and for the reads that callers
+// share. It is idempotent. Other calls fail with [store.ErrClosed] from then on. It
+// does not close the client.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.cancel()
 	s.mu.Unlock()
-	s.watches.Wait()
+	s.running.Wait()
 	return nil
 }
 
-// Get is what [store.Store] asks for.
+// start runs f on a goroutine that Close waits for. It does not if the store is
+// closed.
+func (s *Store) start(f func()) (started bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil {
+		return false
+	}
+	s.running.Go(f)
+	return true
+}
+
+// Get is what [store.Store] asks for. It takes one round trip, which concurrent
+// callers share when there are many.
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	v, err := ask(ctx, s, func(ctx context.Context) (value, error) {
-		return valueOf(s.client.Get(ctx, s.key(name)))
-	})
+	v, err := s.read(ctx, s.key(name))
 	if err != nil {
 		return nil, s.failed(ctx, "get", err)
 	}
-	return v.flag(name)
+	return s.decoded.flag(name, v)
 }
 
 // Put is what [store.Store] asks for. It takes one round trip.
@@ -165,6 +175,12 @@ func (s *Store) key(name string) string { return s.prefix + name }
 
 // revision gives the revision of a stored form, which scripts compute as well.
 func revision(text string) string {
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // see the import
-	return hex.EncodeToString(sum[:])
+	return revisionOf([]byte(text))
+}
+
+func revisionOf(text []byte) string {
+	sum := sha1.Sum(text) //nolint:gosec // see the import
+	var digits [2 * sha1.Size]byte
+	hex.Encode(digits[:], sum[:])
+	return string(digits[:])
 }

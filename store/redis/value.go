@@ -26,12 +26,14 @@ func isOtherType(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE")
 func valueOf(cmd *redis.StringCmd) (value, error) {
 	text, err := cmd.Result()
 	switch {
+	case err == nil:
+		return value{text: text}, nil
 	case errors.Is(err, redis.Nil):
 		return value{}, nil
 	case isOtherType(err):
 		return value{otherType: true}, nil
 	}
-	return value{text: text}, err
+	return value{}, err
 }
 
 func (v value) missing() bool { return v == value{} }
@@ -47,10 +49,11 @@ func (v value) flag(name string) (*store.Flag, error) {
 	if err := store.ValidateName(name); err != nil {
 		return nil, &store.UnreadableError{Name: name, Err: err}
 	}
-	f, err := store.Decode(name, []byte(v.text))
+	text := []byte(v.text)
+	f, err := store.Decode(name, text)
 	if err != nil {
 		return nil, err
 	}
-	f.Revision = revision(v.text)
+	f.Revision = revisionOf(text)
 	return f, nil
 }

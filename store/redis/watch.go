@@ -57,18 +57,16 @@ func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 // track starts to track changes. stop ends that, and waits.
 func (s *Store) track(ctx context.Context) (p *pending, stop func()) {
 	p = newPending()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
-		return p, func() {}
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	unlink := context.AfterFunc(s.ctx, cancel)
 	done := make(chan struct{})
-	s.watches.Go(func() {
+	started := s.start(func() {
 		defer close(done)
 		(&tracker{s: s, pending: p}).run(ctx)
 	})
+	if !started {
+		close(done)
+	}
 	return p, func() {
 		unlink()
 		cancel()
