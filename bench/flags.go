@@ -51,6 +51,19 @@ func newSet(kind peers.Kind, n int) *set {
 	return s
 }
 
+// shuffled gives the names of all flags that are on, in random order.
+func (s *set) shuffled() []string {
+	var names []string
+	for _, f := range s.flags {
+		if !f.Off {
+			names = append(names, strings.Clone(f.Name))
+		}
+	}
+	random := rand.New(rand.NewPCG(6, 6))
+	random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
+	return names
+}
+
 // A user is who makes a request.
 type user struct{ id, plan string }
 

@@ -19,9 +19,12 @@ import (
 	redisstore "github.com/flipper-go/flipper/store/redis"
 )
 
-// growth measures what many flags cost beside being found: to be changed, and to
-// be held.
+// growth measures what it costs that flags are many: to find one, to change one,
+// and to hold them.
 func growth(r *runner) error {
+	if err := found(r); err != nil {
+		return err
+	}
 	if err := changes(r); err != nil {
 		return err
 	}
@@ -29,6 +32,86 @@ func growth(r *runner) error {
 }
 
 const manyFlags = 100_000
+
+// found measures sets of several sizes beside each other.
+func found(r *runner) error {
+	const anyOf, floor = "any of ", "a map"
+	name := func(what string, n int) string { return what + ", n=" + thousands(float64(n)) }
+	sizes := []int{10, 1_000, manyFlags}
+	var rows []measure.Row
+	add := func(what string, n int, row measure.Row) {
+		row.Name = name(what, n)
+		rows = append(rows, row)
+	}
+	err := scope.Run(r.Context(), r.Name(), func(t *scope.Scope) error {
+		alone := *r
+		alone.Scope = t
+		for _, n := range sizes {
+			r.progress("fill %d flags", n)
+			all := newSet(peers.Plain, n)
+			s, client, err := alone.inMemory(all.flags)
+			if err != nil {
+				return err
+			}
+			mirrored, err := alone.mirrored(s)
+			if err != nil {
+				return err
+			}
+			flags := newFloor(all)
+			add(floor, n, flags.plain(all))
+			add(overMemory, n, subject{client: client}.byName(r, all))
+			add(overMirror, n, subject{client: mirrored}.byName(r, all))
+			if n == manyFlags {
+				shuffled := all.shuffled()
+				add(anyOf+floor, n, anyRow(shuffled, func(name string) bool {
+					flag := (*flags.flags.Load())[name]
+					return flag != nil && flag.enabled
+				}))
+				add(anyOf+overMemory, n, anyRow(shuffled, func(name string) bool { return client.IsEnabled(r.Context(), name) }))
+			}
+		}
+		results, err := alone.measure("flags by their names", rows)
+		if err != nil {
+			return err
+		}
+		lines := table{
+			title: "The same check, the more flags there are",
+			note: "Flags that are on for all, by their names; the sizes are sampled in turns. 64 of them are asked for in turn, " +
+				"but in the last two lines: there all are, in random order, so that the processor's caches hold few of them.",
+			columns: []string{"", "n=10", "n=1,000", "n=100,000", "100,000 × 10"},
+		}
+		for _, what := range []string{floor, overMemory, overMirror} {
+			few, many := results.find(name(what, 10)).Nanoseconds(), results.find(name(what, manyFlags)).Nanoseconds()
+			lines.add(what, nanoseconds(few), results.time(name(what, 1_000)), nanoseconds(many), times(many/few))
+			if what == floor {
+				r.report.fact("a check of one of 100,000 flags, "+what+": × one of 10", times(many/few))
+			} else {
+				r.report.atMost("a check of one of 100,000 flags, "+what+": × one of 10", many/few, 1.6, "×")
+			}
+		}
+		for _, what := range []string{anyOf + floor, anyOf + overMemory} {
+			lines.add(what, dash, dash, results.time(name(what, manyFlags)), dash)
+		}
+		r.report.table(lines)
+		return nil
+	})
+	return err
+}
+
+// anyRow asks for names in turn.
+func anyRow(names []string, ask func(name string) bool) measure.Row {
+	return measure.Row{Run: func(n int) (yes int) {
+		for i, at := 0, 0; i < n; i++ {
+			if ask(names[at]) {
+				yes++
+			}
+			if at++; at == len(names) {
+				at = 0
+			}
+		}
+		return yes
+	}}
+}
 
 func changes(r *runner) error {
 	var rows []measure.Row
@@ -66,9 +149,9 @@ func changes(r *runner) error {
 	}
 	r.report.table(t)
 	few, many := results.find(changeName(10)), results.find(changeName(manyFlags))
-	r.report.atMost("a change of one of 100,000 flags, × one of 10", many.Nanoseconds()/few.Nanoseconds(), 3, "×")
-	r.report.atMost("the same", many.Nanoseconds()/1e3, 50, "µs")
-	r.report.atMost("bytes that it allocates", many.Bytes, 64<<10, "bytes")
+	r.report.atMost("a change of one of 100,000 flags: × one of 10", many.Nanoseconds()/few.Nanoseconds(), 3, "×")
+	r.report.atMost("a change of one of 100,000 flags: time", many.Nanoseconds()/1e3, 50, "µs")
+	r.report.atMost("a change of one of 100,000 flags: allocated", many.Bytes, 64<<10, "bytes")
 	return nil
 }
 

@@ -120,12 +120,12 @@ func latency(r *runner) error {
 		t.add(reader.name, nanoseconds(without.P50), nanoseconds(without.P99), nanoseconds(without.P999),
 			nanoseconds(with.P50), nanoseconds(with.P99), nanoseconds(with.P999), times(ratio))
 		if i >= 2 {
-			r.report.atMost("p99.9 of a check while flags change, × without, "+reader.name, ratio, 2, "×")
+			r.report.atMost(reader.name+": p99.9 of a check while flags change, × without", ratio, 2, "×")
 		} else if i == 1 {
-			r.report.fact("the same of a map that nobody changes", times(ratio))
+			r.report.fact("a map that nobody changes: the same", times(ratio))
 		}
 	}
-	r.report.atLeast("changes a second meanwhile", rate, 0.9*changesPerSecond, "")
+	r.report.atLeast("flags changed a second meanwhile", rate, 0.9*changesPerSecond, "")
 	r.report.table(t)
 	r.report.raw("latency", results)
 	return nil

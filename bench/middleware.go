@@ -94,13 +94,13 @@ func guards(r *runner) error {
 	r.report.table(t)
 	copies := results.find(copied).Allocations
 	for _, name := range []string{guard, pinned} {
-		r.report.atMost("what a guard without attributes adds: "+name, added(name), 30, "ns")
-		r.report.atMost("allocations of that", results.find(name).Allocations, 0, "")
+		r.report.atMost("a "+name+": time added", added(name), 30, "ns")
+		r.report.atMost("a "+name+": allocations", results.find(name).Allocations, 0, "")
 	}
 	for _, name := range []string{withOne, unpinnedOne} {
-		r.report.atMost("allocations beyond Request.WithContext's: "+name, results.find(name).Allocations-copies, 1, "")
+		r.report.atMost("a "+name+": allocations beyond Request.WithContext's", results.find(name).Allocations-copies, 1, "")
 	}
-	r.report.fact("what a value in the context adds", nanoseconds(added(withValue)))
-	r.report.fact("what that guard adds: "+withOne, nanoseconds(added(withOne)))
+	r.report.fact("a value in the context: time added", nanoseconds(added(withValue)))
+	r.report.fact("a "+withOne+": time added", nanoseconds(added(withOne)))
 	return nil
 }

@@ -101,7 +101,7 @@ func page(r *runner) error {
 			times(result.Nanoseconds()/base), allocations(result))
 	}
 	r.report.table(t)
-	r.report.atMost("EvaluateNames of 20 flags, × 20 checks", results.find(together).Nanoseconds()/base, 0.5, "×")
-	r.report.fact("20 checks of pinned flags, × 20 checks", times(results.find(pinned).Nanoseconds()/base))
+	r.report.atMost("EvaluateNames of 20 flags: × 20 checks", results.find(together).Nanoseconds()/base, 0.5, "×")
+	r.report.fact("20 checks of pinned flags: × 20 checks", times(results.find(pinned).Nanoseconds()/base))
 	return nil
 }

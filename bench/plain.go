@@ -225,22 +225,21 @@ func reportPlain(r *runner, sizes map[int]rowResults) {
 	floor, snapshot := some.find(floorName), some.find("ConfigCat, kept snapshot")
 	for _, name := range []string{overMemory, overMirror, overConsul} {
 		got := some.find(name)
-		r.report.atMost("a plain flag by name, × the map, "+name, got.Nanoseconds()/floor.Nanoseconds(), 1.6, "×")
-		r.report.atMost("allocations of that", got.Allocations, 0, "")
-		r.report.atMost("the same, × ConfigCat's kept snapshot", got.Nanoseconds()/snapshot.Nanoseconds(), 1, "×")
-		r.report.atLeast("what two processors give of that", scaling(got), 1.8, "×")
+		what := "a plain flag by name, " + name + ": "
+		r.report.atMost(what+"× the map", got.Nanoseconds()/floor.Nanoseconds(), 1.6, "×")
+		r.report.atMost(what+"× ConfigCat's kept snapshot", got.Nanoseconds()/snapshot.Nanoseconds(), 1, "×")
+		r.report.atMost(what+"allocations", got.Allocations, 0, "")
+		r.report.atLeast(what+"two processors give", scaling(got), 1.8, "×")
 		handle := some.find(name + byHandle)
-		r.report.atMost("a plain flag by handle, "+name, handle.Nanoseconds(), 5, "ns")
-		r.report.atMost("allocations of that", handle.Allocations, 0, "")
-		r.report.atLeast("what two processors give of that", scaling(handle), 1.8, "×")
+		what = "a plain flag by handle, " + name + ": "
+		r.report.atMost(what+"time", handle.Nanoseconds(), 5, "ns")
+		r.report.atMost(what+"allocations", handle.Allocations, 0, "")
+		r.report.atLeast(what+"two processors give", scaling(handle), 1.8, "×")
 	}
-	for _, name := range []string{overMemory, overMirror} {
-		r.report.atMost("100,000 flags, × 10 flags, by name, "+name, many.find(name).Nanoseconds()/few.find(name).Nanoseconds(), 1.6, "×")
-	}
-	r.report.fact("100,000 flags, × 10 flags, the map itself", times(many.find(floorName).Nanoseconds()/few.find(floorName).Nanoseconds()))
 	cachedHit := some.find(overCached)
-	r.report.atMost("a plain flag by name, × golang-lru's Get, "+overCached, cachedHit.Nanoseconds()/some.find(floorCacheName).Nanoseconds(), 1.5, "×")
-	r.report.atMost("allocations of that", cachedHit.Allocations, 0, "")
+	what := "a plain flag by name, " + overCached + ": "
+	r.report.atMost(what+"× golang-lru's Get", cachedHit.Nanoseconds()/some.find(floorCacheName).Nanoseconds(), 1.5, "×")
+	r.report.atMost(what+"allocations", cachedHit.Allocations, 0, "")
 }
 
 // scaling is how much more two goroutines do in the same time than one.

@@ -85,9 +85,9 @@ func redisChecks(r *runner) error {
 	reportLoads(r, "A check that asks Redis", "The plain store, over TCP on the loopback interface; each client asks again as soon as it has an answer.", get, results)
 	for _, clients := range clientCounts {
 		floor, got := results[clients].find(get), results[clients].find(checked)
-		r.report.atMost(fmt.Sprintf("a check that asks Redis, × go-redis' GET, %d at a time", clients), floor.PerSecond()/got.PerSecond(), 1.15, "×")
-		r.report.fact(fmt.Sprintf("answers a second, × go-redis' GET, %d at a time", clients), times(got.PerSecond()/floor.PerSecond()))
-		r.report.fact("the same of go-redis' autopipelining", times(results[clients].find(automatic).PerSecond()/floor.PerSecond()))
+		r.report.atMost(fmt.Sprintf("a check that asks Redis, %d at a time: time × go-redis' GET", clients), floor.PerSecond()/got.PerSecond(), 1.15, "×")
+		r.report.fact(fmt.Sprintf("a check that asks Redis, %d at a time: answers a second × go-redis' GET", clients), times(got.PerSecond()/floor.PerSecond()))
+		r.report.fact(fmt.Sprintf("go-redis' autopipelining, %d at a time: the same", clients), times(results[clients].find(automatic).PerSecond()/floor.PerSecond()))
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func redisLoading(r *runner) error {
 			t.add(result.Name, nanoseconds(result.Nanoseconds()), nanoseconds(result.Nanoseconds()/float64(n)),
 				times(result.Nanoseconds()/floor), allocations(result))
 		}
-		r.report.atMost("reading "+thousands(float64(n))+" flags from Redis, × a pipeline of GETs", results[1].Nanoseconds()/floor, 1.5, "×")
+		r.report.atMost("reading "+thousands(float64(n))+" flags from Redis: × a pipeline of GETs", results[1].Nanoseconds()/floor, 1.5, "×")
 	}
 	r.report.table(t)
 	return nil

@@ -136,14 +136,15 @@ func rules(r *runner) error {
 		for _, subject := range subjects {
 			got, floor := results.find(subject.name), results.find(kind.floor)
 			fastest, name := results.fastest(names)
-			ratio, ahead, what := 3.0, 6.0, "one rule, × the map and the comparison, "
+			ratio, ahead, what, of := 3.0, 6.0, "one rule, ", "× the map and the comparison"
 			if kind.kind == peers.Sticky {
-				ratio, ahead, what = 2.5, 4, "a sticky rollout, × a bare sha1, "
+				ratio, ahead, what, of = 2.5, 4, "a sticky rollout, ", "× a bare sha1"
 			}
-			r.report.atMost(what+subject.name, got.Nanoseconds()/floor.Nanoseconds(), ratio, "×")
-			r.report.atMost("allocations of that", got.Allocations, 0, "")
-			r.report.atLeast(fmt.Sprintf("how far ahead of the fastest other library (%s)", name), fastest/got.Nanoseconds(), ahead, "×")
-			r.report.atLeast("what two processors give of that", scaling(got), 1.8, "×")
+			what += subject.name + ": "
+			r.report.atMost(what+of, got.Nanoseconds()/floor.Nanoseconds(), ratio, "×")
+			r.report.atLeast(fmt.Sprintf("%sahead of the fastest other library (%s)", what, name), fastest/got.Nanoseconds(), ahead, "×")
+			r.report.atMost(what+"allocations", got.Allocations, 0, "")
+			r.report.atLeast(what+"two processors give", scaling(got), 1.8, "×")
 		}
 	}
 	return nil

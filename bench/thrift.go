@@ -102,8 +102,8 @@ func thriftService(r *runner) error {
 		"binary protocol, buffered transport. The floor's processor is generated from the same file, and its answer is the same.", floor, results)
 	for _, clients := range clientCounts {
 		base, got := results[clients].find(floor), results[clients].find(generated)
-		r.report.atLeast(fmt.Sprintf("calls a second of our Thrift server, × the library's, %d connections", clients), got.PerSecond()/base.PerSecond(), 0.8, "×")
-		r.report.atMost("p99 of that, × the library's", got.P99/base.P99, 1.25, "×")
+		r.report.atLeast(fmt.Sprintf("the Thrift server, %d connections: calls a second × the library's", clients), got.PerSecond()/base.PerSecond(), 0.8, "×")
+		r.report.atMost(fmt.Sprintf("the Thrift server, %d connections: p99 × the library's", clients), got.P99/base.P99, 1.25, "×")
 	}
 	return nil
 }

@@ -66,7 +66,8 @@ func RunLoads(ctx context.Context, loads []Load, opts Options) ([]LoadResult, er
 		}
 		return true
 	}
-	for round := -1; round < o.Samples+o.Samples/2 && !enough(); round++ {
+	rounds := newRounds(o, len(loads))
+	for round := -1; rounds.more(round) && !enough(); round++ {
 		for i, load := range loads {
 			if err := ctx.Err(); err != nil {
 				return nil, err

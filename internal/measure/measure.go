@@ -47,7 +47,7 @@ type Options struct {
 	// Duration is about how long a sample takes. The default is 200 ms.
 	Duration time.Duration
 	// Samples is how many samples of each row are wanted that are not spoilt. Half
-	// as many rounds again are made to get them. The default is 7.
+	// as many again are taken to get them, if time allows. The default is 7.
 	Samples int
 	// Goroutines are the numbers of goroutines that ask at the same time. The
 	// default is one.
@@ -65,6 +65,24 @@ func (o Options) withDefaults() Options {
 		o.Goroutines = []int{1}
 	}
 	return o
+}
+
+// rounds says how many rounds are made: some more than there are samples wanted,
+// in place of those that are spoilt, but on a machine so busy that they take twice
+// as long as they should, only as many as are needed at least.
+type rounds struct {
+	most     int
+	deadline time.Time
+}
+
+// newRounds begins with rounds of so many samples each.
+func newRounds(o Options, samples int) rounds {
+	planned := o.Duration * time.Duration(o.Samples*samples)
+	return rounds{most: o.Samples + o.Samples/2, deadline: time.Now().Add(2 * planned)}
+}
+
+func (r rounds) more(made int) bool {
+	return made < r.most && (made < fewest || time.Now().Before(r.deadline))
 }
 
 // A Result is what was measured of a row.
@@ -107,7 +125,8 @@ func Run(ctx context.Context, rows []Row, opts Options) ([]Result, error) {
 		}
 		return true
 	}
-	for round := 0; round < o.Samples+o.Samples/2 && !enough(); round++ {
+	rounds := newRounds(o, len(rows)*len(o.Goroutines))
+	for round := 0; rounds.more(round) && !enough(); round++ {
 		for _, goroutines := range o.Goroutines {
 			for turn := range rows {
 				if err := ctx.Err(); err != nil {
