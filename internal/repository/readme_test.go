@@ -44,3 +44,15 @@ func TestQuickstart(t *testing.T) {
 		t.Errorf("prints %s, and the README says %s", got, says[1])
 	}
 }
+
+// The session in the README is a part of the recorded one, which the command's
+// tests check against the command.
+func TestSession(t *testing.T) {
+	session := regexp.MustCompile("(?s)```console\n(.*?)```").FindStringSubmatch(read(t, "README.md"))
+	if session == nil {
+		t.Fatal("README.md has no session")
+	}
+	if !strings.Contains(read(t, "docs/session.txt"), session[1]) {
+		t.Error("the session in README.md is not in docs/session.txt, as it stands there")
+	}
+}
