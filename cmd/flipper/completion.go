@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"embed"
-	"io"
 
 	"github.com/urfave/cli/v3"
 )
@@ -38,7 +37,7 @@ PowerShell:  flipper completion pwsh | Out-String | Invoke-Expression    in $PRO
 				if err != nil {
 					return err
 				}
-				_, err = io.WriteString(p.out, string(script))
+				_, err = p.out.Write(script)
 				return err
 			},
 		})

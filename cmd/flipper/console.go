@@ -52,7 +52,7 @@ func (c *console) confirm(ctx context.Context, yes bool, question string) error 
 	if err != nil {
 		fmt.Fprintln(c.err)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	switch strings.ToLower(strings.TrimSpace(string(answer))) {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -111,7 +112,7 @@ func (p *program) readAll(ctx context.Context) ([]byte, error) {
 	for {
 		text, err := next(ctx, lines)
 		all = append(all, text...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all, nil
 		}
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,10 +54,10 @@ func addHelp(t *testing.T, b *strings.Builder, words []string) {
 	}
 	help = regexp.MustCompile(`(?m)^VERSION:\n.*\n\n`).ReplaceAllString(help, "") // of this build
 	fmt.Fprintf(b, "\n### %s\n\n```text\n%s\n```\n", strings.Join(append([]string{"flipper"}, words...), " "), strings.TrimRight(help, "\n"))
-	for _, line := range strings.Split(strings.TrimSpace(flipperRun(t, append(append([]string{"__complete"}, words...), "", "--store=thrift://127.0.0.1:1", "")...)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(flipperRun(t, append(append([]string{"__complete"}, words...), "", "--store=thrift://127.0.0.1:1", "")...)), "\n") {
 		name, _, _ := strings.Cut(line, "\t")
 		if name != "" && name != "help" {
-			addHelp(t, b, append(words[:len(words):len(words)], name))
+			addHelp(t, b, append(slices.Clip(words), name))
 		}
 	}
 }
@@ -80,7 +81,7 @@ func TestSession(t *testing.T) {
 	document, err := os.ReadFile(sessionDocument)
 	must(t, err)
 	var b strings.Builder
-	for _, line := range strings.Split(string(document), "\n") {
+	for line := range strings.SplitSeq(string(document), "\n") {
 		typed, isCommand := strings.CutPrefix(line, "$ ")
 		if !isCommand {
 			if strings.HasPrefix(line, "#") {

@@ -27,7 +27,7 @@ func (p *program) evalInput(ctx context.Context, c *cli.Command) error {
 	lines := readLines(ctx, p.in)
 	for {
 		text, err := next(ctx, lines)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

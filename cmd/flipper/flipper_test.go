@@ -393,7 +393,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "--qq"}, "unknown flag --qq"},
 		{[]string{"serve", "--listen", "127.0.0.1:99999", "--store", "memory:"}, "invalid port"},
 		{[]string{"serve", "--max-connections", "many"}, "max-connections"},
-		{[]string{"sevre"}, `unknown command "sevre": did you mean "serve"?`},
+		{[]string{"sevre"}, `unknown command "sevre": did you mean serve?`},
 	} {
 		command := exec.CommandContext(t.Context(), binary, c.args...)
 		command.Dir = t.TempDir()
