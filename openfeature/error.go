@@ -1,0 +1,35 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperopenfeature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// resolutionError gives OpenFeature's form of the error of an evaluation.
+func (p *Provider) resolutionError(flag string, err error) openfeature.ResolutionError {
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalidName):
+		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
+	case errors.Is(err, store.ErrUnreadable):
+		return openfeature.NewParseErrorResolutionError(err.Error(), err)
+	case errors.Is(err, targeting.ErrKind):
+		return openfeature.NewInvalidContextResolutionError(err.Error())
+	case !p.reached.Load() && isUnreachable(err):
+		return openfeature.NewProviderNotReadyResolutionError(err.Error())
+	}
+	return openfeature.NewGeneralResolutionError(err.Error(), err)
+}
+
+// isUnreachable reports whether the store could not be asked, or not in time.
+func isUnreachable(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,86 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperopenfeature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+// Init is [Provider.InitWithContext] without a context.
+func (p *Provider) Init(evaluationContext openfeature.EvaluationContext) error {
+	return p.InitWithContext(context.Background(), evaluationContext)
+}
+
+// InitWithContext waits until flags can be read, and begins to follow them. The SDK
+// calls it. The context bounds the wait, as [WithInitTimeout] does, and nothing
+// else.
+//
+// The error is an [*openfeature.ProviderInitError], whose code is
+// PROVIDER_NOT_READY if there were no flags in time, and PROVIDER_FATAL if the store
+// is closed. If there were no flags in time, the provider goes on trying, and emits
+// PROVIDER_READY once there are. It is idempotent.
+func (p *Provider) InitWithContext(ctx context.Context, _ openfeature.EvaluationContext) error {
+	if p.initTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.initTimeout)
+		defer cancel()
+	}
+	f := p.follow()
+	err := f.waitReady(ctx)
+	f.initialized(err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrClosed):
+		return &openfeature.ProviderInitError{ErrorCode: openfeature.ProviderFatalCode, Message: err.Error()}
+	}
+	return &openfeature.ProviderInitError{ErrorCode: openfeature.ProviderNotReadyCode, Message: fmt.Sprintf("no flags yet: %v", err)}
+}
+
+// Shutdown is [Provider.ShutdownWithContext] without a context.
+func (p *Provider) Shutdown() { _ = p.ShutdownWithContext(context.Background()) }
+
+// ShutdownWithContext ends what Init began, and waits for that; the error is that of
+// the context. It closes neither the client nor its store, and evaluations still
+// work. It is idempotent, and Init may follow it.
+func (p *Provider) ShutdownWithContext(ctx context.Context) error {
+	p.mu.Lock()
+	f := p.follower
+	p.follower = nil
+	p.mu.Unlock()
+	if f == nil {
+		return nil
+	}
+	f.cancel()
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// EventChannel gives the channel through which the SDK gets events. It is always the
+// same one, and never closed. Events that nobody takes are merged, and delay nobody.
+func (p *Provider) EventChannel() <-chan openfeature.Event { return p.events }
+
+// follow gives the follower, which it starts if there is none, or if the store was
+// closed under it.
+func (p *Provider) follow() *follower {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.follower == nil || p.follower.isOver() {
+		if p.follower != nil {
+			p.follower.cancel()
+		}
+		p.follower = startFollower(p)
+	}
+	return p.follower
+}

@@ -1,0 +1,331 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperopenfeature_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-feature/go-sdk/openfeature"
+
+	"github.com/flipper-go/flipper"
+	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/store/mirror"
+)
+
+// onlyReads is a store that cannot tell of changes.
+type onlyReads struct{ store.Store }
+
+// awaitChange waits until events have told of these flags, and of no others.
+func awaitChange(t *testing.T, from <-chan event, names ...string) {
+	t.Helper()
+	told := map[string]bool{}
+	for len(told) < len(names) {
+		e := receive(t, from)
+		if e.EventType != openfeature.ProviderConfigChange || e.ProviderName != "flipper" {
+			t.Fatalf("event %+v, want a change of %v", e, names)
+		}
+		for _, name := range e.FlagChanges {
+			if !slices.Contains(names, name) {
+				t.Fatalf("%s changed, want %v", name, names)
+			}
+			told[name] = true
+		}
+		if !slices.IsSorted(e.FlagChanges) {
+			t.Errorf("names are not sorted: %q", e.FlagChanges)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	features := newClient(t)
+	create(t, features, "first")
+	create(t, features, "second")
+	api := newAPI(t)
+	told := events(api, openfeature.ProviderReady, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
+	must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(features)))
+	if e := receive(t, told); e.EventType != openfeature.ProviderReady {
+		t.Fatalf("%+v", e)
+	}
+	must(t, features.Enable(t.Context(), "first"))
+	awaitChange(t, told, "first")
+	must(t, features.Destroy(t.Context(), "second"))
+	awaitChange(t, told, "second")
+	create(t, features, "third")
+	awaitChange(t, told, "third")
+	must(t, features.Enable(t.Context(), "first")) // changes nothing
+	must(t, features.Enable(t.Context(), "third"))
+	must(t, features.Disable(t.Context(), "first"))
+	awaitChange(t, told, "first", "third")
+	if state := api.NewClient().State(); state != openfeature.ReadyState {
+		t.Errorf("the state is %s", state)
+	}
+}
+
+// While the backend is gone the provider is stale, and it is ready again, and tells
+// what was missed, when the backend is back.
+func TestStale(t *testing.T) {
+	for name, open := range map[string]func(*testing.T, *farStore) *flipper.FeatureFlagClient{
+		"mirror": func(t *testing.T, far *farStore) *flipper.FeatureFlagClient { return far.mirror(t) },
+		"redis":  func(_ *testing.T, far *farStore) *flipper.FeatureFlagClient { return flipper.New(far.far, quiet) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			far := newFarStore(t)
+			for i := range 5 {
+				create(t, far.direct, fmt.Sprint("flag", i))
+			}
+			api := newAPI(t)
+			must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(open(t, far))))
+			client := api.NewClient()
+			awaitState(t, client, openfeature.ReadyState)
+			told := events(api, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
+
+			far.vanish()
+			if e := receive(t, told); e.EventType != openfeature.ProviderStale || e.Message == "" {
+				t.Fatalf("%+v", e)
+			}
+			awaitState(t, client, openfeature.StaleState)
+			must(t, far.direct.Enable(t.Context(), "flag1"))
+			must(t, far.direct.Destroy(t.Context(), "flag2"))
+
+			far.proxy.Heal()
+			awaitState(t, client, openfeature.ReadyState)
+			awaitChange(t, told, "flag1", "flag2")
+			if !client.Boolean(t.Context(), "flag1", false, openfeature.EvaluationContext{}) {
+				t.Error("the change did not arrive")
+			}
+		})
+	}
+}
+
+// Init ends when there are flags, or with its time: then the provider goes on.
+func TestInitWithoutBackend(t *testing.T) {
+	far := newFarStore(t)
+	create(t, far.direct, "flag", on)
+	far.vanish()
+	provider := flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(50*time.Millisecond))
+	api := newAPI(t)
+	told := events(api, openfeature.ProviderError)
+	err := api.SetProviderAndWait(t.Context(), provider)
+	var failed *openfeature.ProviderInitError
+	if !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderNotReadyCode {
+		t.Fatal(err)
+	}
+	receive(t, told)
+	client := api.NewClient()
+	awaitState(t, client, openfeature.ErrorState)
+	got, err := client.BooleanValueDetails(t.Context(), "flag", true, openfeature.EvaluationContext{})
+	if err == nil || !got.Value || got.ErrorCode != openfeature.ProviderNotReadyCode {
+		t.Errorf("%+v, %v", got, err)
+	}
+
+	far.proxy.Heal()
+	awaitState(t, client, openfeature.ReadyState)
+	if got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{}); err != nil || !got.Value {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestInitWaits(t *testing.T) {
+	far := newFarStore(t)
+	create(t, far.direct, "flag", on)
+	far.vanish()
+	api := newAPI(t)
+	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(0))))
+	client := api.NewClient()
+	got, err := client.BooleanValueDetails(t.Context(), "flag", true, openfeature.EvaluationContext{})
+	if err == nil || !got.Value || got.ErrorCode != openfeature.ProviderNotReadyCode || client.State() != openfeature.NotReadyState {
+		t.Errorf("%+v, %v, %s", got, err, client.State())
+	}
+	far.proxy.Heal()
+	awaitState(t, client, openfeature.ReadyState)
+}
+
+// The context of Init bounds the wait, and the error tells what was waited for.
+func TestInitContext(t *testing.T) {
+	far := newFarStore(t)
+	far.vanish()
+	provider := flipperopenfeature.NewProvider(flipper.New(far.far, quiet))
+	defer provider.Shutdown()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := provider.InitWithContext(ctx, openfeature.EvaluationContext{})
+	if err == nil || !strings.Contains(err.Error(), "deadline") || !strings.Contains(err.Error(), "unavailable") {
+		t.Error(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := provider.InitWithContext(ended, openfeature.EvaluationContext{}); err == nil {
+		t.Error("Init did not mind that its context had ended")
+	}
+}
+
+// A mirror that starts from a file is ready, and stale.
+func TestStaleFromTheStart(t *testing.T) {
+	far := newFarStore(t)
+	create(t, far.direct, "flag", on)
+	file := filepath.Join(t.TempDir(), "flags.json")
+	before := far.mirror(t, mirror.WithLastGood(file)).Store().(*mirror.Store)
+	must(t, before.WaitReady(t.Context()))
+	must(t, before.Close())
+	far.vanish()
+
+	api := newAPI(t)
+	must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(far.mirror(t, mirror.WithLastGood(file)))))
+	client := api.NewClient()
+	awaitState(t, client, openfeature.StaleState)
+	got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{})
+	if err != nil || !got.Value || got.Reason != "STALE" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	far.proxy.Heal()
+	awaitState(t, client, openfeature.ReadyState)
+}
+
+// A store that cannot tell of changes makes a provider that is ready, and silent.
+func TestStoreWithoutWatch(t *testing.T) {
+	flags := memory.New()
+	defer flags.Close()
+	writer := flipper.New(flags, quiet)
+	create(t, writer, "flag", on)
+	client := ready(t, flipperopenfeature.NewProvider(flipper.New(onlyReads{flags}, quiet)))
+	if !client.Boolean(t.Context(), "flag", false, openfeature.EvaluationContext{}) {
+		t.Error("the flag is off")
+	}
+
+	far := newFarStore(t)
+	far.vanish()
+	api := newAPI(t)
+	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(flipper.New(onlyReads{far.far}, quiet))))
+	if state := api.NewClient().State(); state != openfeature.NotReadyState {
+		t.Errorf("without a backend the state is %s", state)
+	}
+	far.proxy.Heal()
+	awaitState(t, api.NewClient(), openfeature.ReadyState)
+}
+
+func TestClosedStore(t *testing.T) {
+	flags := memory.New()
+	api := newAPI(t)
+	told := events(api, openfeature.ProviderError)
+	provider := flipperopenfeature.NewProvider(flipper.New(flags, quiet))
+	must(t, api.SetProviderAndWait(t.Context(), provider))
+	must(t, flags.Close())
+	if e := receive(t, told); !strings.Contains(e.Message, "closed") {
+		t.Errorf("%+v", e)
+	}
+	client := api.NewClient()
+	awaitState(t, client, openfeature.FatalState)
+	if got, err := client.BooleanValueDetails(t.Context(), "flag", true, openfeature.EvaluationContext{}); err == nil || !got.Value || got.ErrorCode != openfeature.ProviderFatalCode {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var failed *openfeature.ProviderInitError
+	if err := provider.Init(openfeature.EvaluationContext{}); !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderFatalCode {
+		t.Error(err)
+	}
+}
+
+// Shutdown is idempotent, evaluations go on, and Init may follow.
+func TestShutdown(t *testing.T) {
+	features := newClient(t)
+	create(t, features, "flag", on)
+	provider := flipperopenfeature.NewProvider(features)
+	provider.Shutdown() // before Init
+	for range 3 {
+		must(t, provider.Init(openfeature.EvaluationContext{}))
+		must(t, provider.Init(openfeature.EvaluationContext{}))
+		provider.Shutdown()
+		must(t, provider.ShutdownWithContext(t.Context()))
+		if !provider.BooleanEvaluation(t.Context(), "flag", false, nothing).Value {
+			t.Error("after Shutdown the flag is off")
+		}
+	}
+
+	// The same, by the SDK.
+	for range 3 {
+		api := newAPI(t)
+		told := events(api, openfeature.ProviderConfigChange)
+		must(t, api.SetProviderAndWait(t.Context(), provider))
+		must(t, features.SetClientData(t.Context(), "flag", map[string]any{"time": time.Now().String()}))
+		awaitChange(t, told, "flag")
+		must(t, api.Shutdown(t.Context()))
+	}
+}
+
+// Shutdown ends an Init that waits.
+func TestShutdownDuringInit(t *testing.T) {
+	far := newFarStore(t)
+	far.vanish()
+	provider := flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(0))
+	failed := make(chan error, 1)
+	go func() { failed <- provider.Init(openfeature.EvaluationContext{}) }()
+	await(t, "the end of Init", func() bool {
+		provider.Shutdown()
+		select {
+		case err := <-failed:
+			return err != nil
+		default:
+			return false
+		}
+	})
+}
+
+// Who replaces the provider, or has it for several domains, gets events of the one
+// that is there.
+func TestDomains(t *testing.T) {
+	features := newClient(t)
+	create(t, features, "flag", on)
+	provider := flipperopenfeature.NewProvider(features)
+	api := newAPI(t)
+	for _, domain := range []string{"a", "b"} {
+		must(t, api.SetProviderAndWait(t.Context(), provider, openfeature.WithDomain(domain)))
+	}
+	must(t, api.SetProviderAndWait(t.Context(), openfeature.NoopProvider{}, openfeature.WithDomain("a")))
+	told := make(chan openfeature.EventDetails, 10)
+	callback := func(details openfeature.EventDetails) { told <- details }
+	client := api.NewClient(openfeature.WithDomain("b"))
+	client.AddHandler(openfeature.ProviderConfigChange, &callback)
+	must(t, features.Disable(t.Context(), "flag"))
+	if details := receive(t, told); !slices.Equal(details.FlagChanges, []string{"flag"}) {
+		t.Errorf("%+v", details)
+	}
+	if client.State() != openfeature.ReadyState {
+		t.Errorf("the state is %s", client.State())
+	}
+}
+
+// Events that nobody takes delay nobody, and are merged into one.
+func TestNobodyListens(t *testing.T) {
+	const flags = 500
+	features := newClient(t)
+	provider := flipperopenfeature.NewProvider(features)
+	must(t, provider.Init(openfeature.EvaluationContext{}))
+	defer provider.Shutdown()
+	want := make(map[string]bool)
+	for i := range flags {
+		name := fmt.Sprintf("flag-%03d", i)
+		create(t, features, name)
+		must(t, features.Enable(t.Context(), name))
+		want[name] = true
+	}
+	number := 0
+	for len(want) > 0 {
+		e := receive(t, provider.EventChannel())
+		number++
+		for _, name := range e.FlagChanges {
+			delete(want, name)
+		}
+	}
+	if number > 20 {
+		t.Errorf("%d changes came as %d events", 2*flags, number)
+	}
+}
