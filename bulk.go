@@ -35,7 +35,7 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 	var unknown []int
 	for i, name := range names {
 		if pinned := b.pinned(name); pinned != nil {
-			b.evaluate(&evaluations[i], name, pinned.flag, pinned.err, pinned)
+			b.evaluatePinned(&evaluations[i], pinned)
 			continue
 		}
 		var f *store.Flag
@@ -78,7 +78,7 @@ func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map
 		}
 		var e Evaluation
 		if pinned := b.pinned(name); pinned != nil {
-			b.evaluate(&e, name, pinned.flag, pinned.err, pinned)
+			b.evaluatePinned(&e, pinned)
 		} else {
 			b.evaluateFound(&e, name, f, err)
 		}
@@ -123,21 +123,23 @@ func (b *batch) evaluateFound(e *Evaluation, name string, f *store.Flag, err err
 		err = store.ErrNotFound
 	}
 	if b.scope.pins == nil || err != nil && b.ctx.Err() != nil {
-		b.evaluate(e, name, f, err, nil)
+		b.evaluate(e, name, f, err)
 		return
 	}
-	pinned := b.scope.pins.add(pinKey{b.client, name}, f, err)
-	b.evaluate(e, name, pinned.flag, pinned.err, pinned)
+	b.evaluatePinned(e, b.scope.pins.add(pinKey{b.client, name}, f, err))
+}
+
+func (b *batch) evaluatePinned(e *Evaluation, pinned *pin) {
+	b.request.Random, b.request.Drawn = pinned.random, true
+	b.evaluate(e, pinned.key.name, pinned.flag, pinned.err)
+	b.request.Drawn = false
 }
 
 // evaluate makes the evaluation, which is new, in place.
-func (b *batch) evaluate(e *Evaluation, name string, f *store.Flag, err error, pinned *pin) {
+func (b *batch) evaluate(e *Evaluation, name string, f *store.Flag, err error) {
 	if err != nil {
 		e.Reason, e.Err = ReasonError, err
 	} else {
-		if b.request.Drawn = pinned != nil; b.request.Drawn {
-			b.request.Random = pinned.random
-		}
 		e.Enabled, e.Reason, e.Err = f.Evaluate(&b.request)
 	}
 	date(e, b.client.dated, name)

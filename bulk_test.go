@@ -182,6 +182,35 @@ func TestEvaluateNamesRamp(t *testing.T) {
 	})
 }
 
+// More flags than are searched one by one, asked in two ways, each twice.
+func TestManyPins(t *testing.T) {
+	c := newClient(t)
+	names := make([]string, 100)
+	for i := range names {
+		names[i] = fmt.Sprint("flag ", i)
+		share := targeting.FixedPercentage(float64(i) / 100)
+		mustCreate(t, c, names[i], on(), flipper.WithBucketer(targeting.NewConsistentHashBucketer(share, "user_id")))
+	}
+	one, two := flipper.Int("user_id", 1), flipper.Int("user_id", 2)
+	bucketOf := func(user flipper.Attr) int { return half.Bucket(&targeting.Request{Attrs: []flipper.Attr{user}}) }
+	outer := flipper.WithPinnedFlags(t.Context(), one)
+	inner := flipper.WithAttrs(outer, two)
+	for range 2 {
+		for i, name := range names {
+			wantOne, wantTwo := bucketOf(one) <= i && i > 0, bucketOf(two) <= i && i > 0
+			if c.IsEnabled(outer, name) != wantOne || c.IsEnabled(inner, name) != wantTwo || c.IsEnabled(outer, name, two) != wantTwo {
+				t.Fatalf("%s is wrong", name)
+			}
+			must(t, c.Disable(t.Context(), name)) // it is pinned
+		}
+	}
+	for i, e := range c.EvaluateNames(outer, names) {
+		if e.Enabled != (bucketOf(one) <= i && i > 0) {
+			t.Errorf("%s, among many, is wrong", names[i])
+		}
+	}
+}
+
 func BenchmarkPage(b *testing.B) {
 	c := newClient(b)
 	names := make([]string, 20)
@@ -196,6 +225,16 @@ func BenchmarkPage(b *testing.B) {
 			id++
 			for _, name := range names {
 				c.Evaluate(b.Context(), name, flipper.Int("user_id", id))
+			}
+		}
+	})
+	b.Run("one by one, pinned", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			id++
+			ctx := flipper.WithPinnedFlags(b.Context(), flipper.Int("user_id", id))
+			for _, name := range names {
+				c.Evaluate(ctx, name)
 			}
 		}
 	})

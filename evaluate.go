@@ -131,21 +131,14 @@ func isPlain(f *store.Flag) bool {
 
 func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (on bool, reason Reason, err error) {
 	key := pinKey{c, name}
-	pinned := s.pins.get(key)
-	if pinned == nil {
-		if f == nil {
-			// The store is asked without the lock, so that a slow flag delays no other.
-			f, err = c.find(ctx, name)
-			if err != nil && ctx.Err() != nil {
-				return false, ReasonError, err // that one caller gave up says nothing about the flag
-			}
+	if f == nil && s.pins.get(key) == nil {
+		// The store is asked without a lock, so that a slow flag delays no other.
+		f, err = c.find(ctx, name)
+		if err != nil && ctx.Err() != nil {
+			return false, ReasonError, err // that one caller gave up says nothing about the flag
 		}
-		pinned = s.pins.add(key, f, err)
 	}
-	if pinned.err != nil {
-		return false, ReasonError, pinned.err
-	}
-	return pinned.flag.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: s.pins.time, Random: pinned.random, Drawn: true})
+	return s.pins.evaluate(key, f, err, s, attrs)
 }
 
 // peek gives the flag if the store holds it in memory, or nil.

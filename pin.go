@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // WithPinnedFlags gives a context through which a flag keeps the state that it
@@ -46,13 +47,28 @@ func WithPinnedFlags(ctx context.Context, attrs ...Attr) context.Context {
 	return &made.scope
 }
 
-// pins are the flags that were asked through a context.
+// pins are the flags that were asked through a context, in the order in which they
+// were asked first.
 type pins struct {
+	time time.Time // when the context was made, for ramps
+
 	mu    sync.Mutex
-	time  time.Time // when the context was made, for ramps
-	first pin       // most requests ask for one flag
-	more  map[pinKey]*pin
+	count int
+	first pin // most requests ask for one flag
+	more  []*[pinsPerPage]pin
+	index map[pinKey]*pin // once they are many
+
+	// A request that asks for several flags with the attributes of one scope is
+	// kept, because it remembers what the flags have in common.
+	request *targeting.Request
+	scope   *scope // whose attributes request has
 }
+
+const (
+	pinsPerPage = 8
+	// maxSearched is how many pins are searched one by one.
+	maxSearched = 32
+)
 
 type pinKey struct {
 	client *FeatureFlagClient
@@ -74,30 +90,75 @@ func (p *pins) get(key pinKey) *pin {
 	return p.find(key)
 }
 
-func (p *pins) find(key pinKey) *pin {
-	if p.first.key == key {
-		return &p.first
-	}
-	return p.more[key]
-}
-
 // add pins what was found. Somebody may have been faster, and have answered
 // already: then it gives theirs.
 func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
-	random := rand.Float64()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.findOrAppend(key, f, err)
+}
+
+// evaluate evaluates a pinned flag for the attributes of a scope and of the call.
+// If it is not pinned yet, what was found becomes its pin.
+func (p *pins) evaluate(key pinKey, f *store.Flag, err error, s *scope, attrs []Attr) (bool, Reason, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pinned := p.findOrAppend(key, f, err)
+	switch {
+	case pinned.err != nil:
+		return false, ReasonError, pinned.err
+	case isPlain(pinned.flag):
+		return pinned.flag.Evaluate(nil)
+	case p.count == 1 || len(attrs) > 0:
+		return pinned.flag.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true})
+	}
+	if p.scope != s {
+		p.request, p.scope = &targeting.Request{Inherited: s.attrs, Time: p.time, Drawn: true}, s
+	}
+	p.request.Random = pinned.random
+	return pinned.flag.Evaluate(p.request)
+}
+
+// find gives the pin of a key, or nil. The caller holds p.mu, as that of the
+// methods below does.
+func (p *pins) find(key pinKey) *pin {
+	if p.index != nil {
+		return p.index[key]
+	}
+	for i := range p.count {
+		if pinned := p.at(i); pinned.key == key {
+			return pinned
+		}
+	}
+	return nil
+}
+
+func (p *pins) at(i int) *pin {
+	if i == 0 {
+		return &p.first
+	}
+	i--
+	return &p.more[i/pinsPerPage][i%pinsPerPage]
+}
+
+func (p *pins) findOrAppend(key pinKey, f *store.Flag, err error) *pin {
 	if pinned := p.find(key); pinned != nil {
 		return pinned
 	}
-	pinned := &p.first
-	if p.first.key.client != nil {
-		pinned = new(pin)
-		if p.more == nil {
-			p.more = make(map[pinKey]*pin)
-		}
-		p.more[key] = pinned
+	if p.count > 0 && (p.count-1)%pinsPerPage == 0 {
+		p.more = append(p.more, new([pinsPerPage]pin))
 	}
-	*pinned = pin{key, f, err, random}
+	pinned := p.at(p.count)
+	*pinned = pin{key, f, err, rand.Float64()}
+	p.count++
+	switch {
+	case p.index != nil:
+		p.index[key] = pinned
+	case p.count > maxSearched:
+		p.index = make(map[pinKey]*pin, 2*maxSearched)
+		for i := range p.count {
+			p.index[p.at(i).key] = p.at(i)
+		}
+	}
 	return pinned
 }
