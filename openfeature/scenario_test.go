@@ -1,0 +1,590 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperopenfeature_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cucumber/godog"
+	"github.com/open-feature/go-sdk/openfeature"
+	"github.com/open-feature/go-sdk/openfeature/isolated"
+
+	"github.com/flipper-go/flipper"
+	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+// A scenario is what the steps of one have in common.
+type scenario struct {
+	t        *testing.T
+	name     string
+	api      *openfeature.EvaluationAPI
+	client   *openfeature.Client
+	features *flipper.FeatureFlagClient // of the provider's flags, always within reach
+	far      *farStore                  // nil unless the provider's backend can be lost
+	broken   bool                       // the provider cannot answer
+	waiting  bool                       // Init waits for the backend
+	witness  witness
+	tracked  []string
+
+	kind, flag string
+	otherwise  any
+	attributes map[string]any
+	options    []openfeature.Option
+	details    openfeature.InterfaceEvaluationDetails
+	stages     map[string][]openfeature.InterfaceEvaluationDetails // by hook stage
+	order      []string
+	ctx        context.Context
+	levels     []string
+	told       map[openfeature.EventType]<-chan event
+	event      event
+	original   openfeature.EvaluationContext
+}
+
+func (s *scenario) end() error {
+	if s.api == nil {
+		return nil
+	}
+	if s.waiting {
+		// What the SDK begins in the background could begin after Shutdown.
+		s.far.proxy.Heal()
+		if err := s.hasStatus("READY"); err != nil {
+			return err
+		}
+	}
+	return s.api.Shutdown(context.Background())
+}
+
+func (s *scenario) steps() map[string]any {
+	return map[string]any{
+		`^an? (stable|not ready|fatal|error|stale) provider$`:                                  s.provider,
+		`^a provider is registered$`:                                                           func() error { return s.provider("stable") },
+		`^a stable provider with retrievable context is registered$`:                           func() error { return s.provider("stable") },
+		`^the provider status should be "([^"]*)"$`:                                            s.hasStatus,
+		`^the provider status becomes "([^"]*)"$`:                                              s.hasStatus,
+		`^the backend is lost$`:                                                                func() { s.far.vanish() },
+		`^the backend is back$`:                                                                func() { s.far.proxy.Heal() },
+		`^an? (\w+)-flag with key "([^"]*)" and a default value "(.*)"$`:                       s.flagAndDefault,
+		`^a context containing a key "([^"]*)", with type "([^"]*)" and with value "([^"]*)"$`: s.attribute,
+		`^a context containing a key "([^"]*)" with null value$`:                               func(key string) { s.set(key, nil) },
+		`^the flag was evaluated with details( using the evaluation options)?$`:                func(string) { s.evaluate() },
+		`^the resolved details value should be "(.*)"$`:                                        func(want string) error { return s.expect("value", want) },
+		`^the reason should be "([^"]*)"$`:                                                     func(want string) error { return s.expect("reason", want) },
+		`^the error-code should be "([^"]*)"$`:                                                 func(want string) error { return s.expect("error-code", want) },
+		`^the flag key should be "([^"]*)"$`:                                                   func(want string) error { return s.expect("flag key", want) },
+		`^the variant should be "([^"]*)"$`:                                                    func(want string) error { return s.expect("variant", want) },
+		`^the error message should contain "([^"]*)"$`:                                         s.messageContains,
+		`^the resolved metadata should contain$`:                                               s.metadataContains,
+		`^the resolved metadata is empty$`:                                                     s.metadataIsEmpty,
+		`^a client with added hook$`:                                                           s.addHook,
+		`^the "([^"]*)" hook should have been executed$`:                                       s.hooksRan,
+		`^the "([^"]*)" hooks should be called with evaluation details$`:                       s.hooksSaw,
+		`^evaluation options containing specific hooks$`:                                       s.addOptionHooks,
+		`^the specified hooks should execute during evaluation$`:                               s.optionHooksRan,
+		`^the hook order should be maintained$`:                                                s.optionHooksRan,
+		`^[Aa] context entry with key "([^"]*)" and value "([^"]*)"(?: of type "([^"]*)")? is added to the "([^"]*)" level$`:                         s.entry,
+		`^A table with levels of increasing precedence$`:                                                                                             s.table,
+		`^Context entries for each level from API level down to the "([^"]*)" level, with key "([^"]*)" and value "([^"]*)"(?: of type "([^"]*)")?$`: s.entries,
+		`^Some flag was evaluated$`: s.evaluateSome,
+		`^The merged context contains an entry with key "([^"]*)" and value "([^"]*)"(?: of type "([^"]*)")?$`: s.merged,
+		`^the evaluation context should allow missing "([^"]*)" field$`:                                        s.notMerged,
+		`^an evaluation context with modifiable data$`:                                                         s.modifiableContext,
+		`^the original evaluation context should remain unmodified$`:                                           s.unmodifiedContext,
+		`^the evaluation details should be immutable$`:                                                         s.immutableDetails,
+		`^the flag was evaluated with details asynchronously$`:                                                 s.evaluateAsynchronously,
+		`^the evaluation should complete without blocking$`:                                                    func() error { return s.expect("flag key", s.flag) },
+		`^the result should be equivalent to synchronous evaluation$`:                                          s.sameAgain,
+		`^a provider which supports events and requires initialization$`:                                       s.newAPI,
+		`^an? (PROVIDER_\w+) handler is attached$`:                                                             s.attach,
+		`^the provider is set and succ?ess?f?ully initialized$`:                                                func() error { return s.provider("stable") },
+		`^the provider is set and fails to initialize$`:                                                        func() error { return s.provider("error") },
+		`^a flag with key "([^"]*)" is modified$`:                                                              s.modify,
+		`^the (PROVIDER_\w+) handler must run$`:                                                                s.handlerRan,
+		`^the event details must indicate "([^"]*)" was altered$`:                                              s.altered,
+		`^an event was tracked with tracking event name "([^"]*)"$`:                                            s.trackEvent,
+		`^the tracking provider should have been called with event name "([^"]*)"$`:                            s.wasTracked,
+	}
+}
+
+// newAPI is the first step, if the scenario attaches handlers before there is a
+// provider.
+func (s *scenario) newAPI() {
+	if s.api == nil {
+		s.api = isolated.NewAPI()
+		s.client = s.api.NewClient()
+		s.ctx = context.Background()
+		s.told = map[openfeature.EventType]<-chan event{}
+		s.stages = map[string][]openfeature.InterfaceEvaluationDetails{}
+	}
+}
+
+// provider sets a provider in some state: one of flags in memory, or of a mirror of
+// a Redis server where the state comes from the backend.
+func (s *scenario) provider(state string) error {
+	s.newAPI()
+	if s.client.State() == openfeature.ReadyState {
+		// The background of the specification has set one already.
+		if err := s.end(); err != nil {
+			return err
+		}
+		s.api = nil
+		s.newAPI()
+	}
+	inMemory := memory.New()
+	s.t.Cleanup(func() { _ = inMemory.Close() })
+	flags := flipper.New(inMemory, quiet, flipper.WithImpressions(&s.witness, 1))
+	s.features = flags
+	if state != "fatal" && (state != "stable" || s.name == "The backend goes and comes back") {
+		s.far = newFarStore(s.t)
+		s.features = s.far.direct
+	}
+	for name, opts := range specifiedFlags {
+		create(s.t, s.features, name, opts...)
+	}
+	if state == "not ready" || state == "error" {
+		s.far.vanish()
+	}
+	if s.far != nil {
+		flags = s.far.mirror(s.t)
+	}
+	timeout := time.Minute
+	if state == "error" {
+		timeout = 10 * time.Millisecond
+	}
+	provider := flipperopenfeature.NewProvider(flags, flipperopenfeature.WithInitTimeout(timeout),
+		flipperopenfeature.WithTracking(func(_ context.Context, event string, _ openfeature.EvaluationContext, _ openfeature.TrackingEventDetails) {
+			s.tracked = append(s.tracked, event)
+		}))
+	s.broken = state != "stable" && state != "stale"
+	switch state {
+	case "not ready":
+		s.waiting = true
+		return s.api.SetProvider(s.ctx, provider)
+	case "error", "fatal":
+		if state == "fatal" {
+			_ = inMemory.Close()
+		}
+		if err := s.api.SetProviderAndWait(s.ctx, provider); err == nil {
+			return errors.New("Init did not fail")
+		}
+		return nil
+	}
+	if err := s.api.SetProviderAndWait(s.ctx, provider); err != nil {
+		return err
+	}
+	if state == "stale" {
+		s.far.vanish()
+		return s.hasStatus("STALE")
+	}
+	return nil
+}
+
+// specifiedFlags are named after those of the specification's test-flags.json. Those
+// that are not boolean there are just on.
+var specifiedFlags = map[string][]flipper.CreateOption{
+	"boolean-flag": {on},
+	"string-flag":  {on}, "integer-flag": {on}, "float-flag": {on}, "object-flag": {on}, "wrong-flag": {on}, "context-aware": {on},
+	"string-zero-flag": {on}, "integer-zero-flag": {on}, "float-zero-flag": {on}, "object-zero-flag": {on},
+	"string-targeted-zero-flag": {on}, "integer-targeted-zero-flag": {on}, "float-targeted-zero-flag": {on}, "object-targeted-zero-flag": {on},
+	"string-disabled-flag": {on}, "async-flag": {on},
+	"disabled-flag": nil, "boolean-disabled-flag": nil, "boolean-zero-flag": nil, "changing-flag": nil,
+	"email-flag":                 {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "a@example.com")))},
+	"boolean-targeted-zero-flag": {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "ballmer@macrosoft.com")))},
+	"adults-flag":                {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "a@example.com"), targeting.GreaterOrEqual("age", 18)))},
+	"nobody-flag":                {on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0), "user_id"))},
+	"everyone-flag":              {on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(1), "user_id"))},
+	"metadata-flag":              {on, flipper.WithClientData(map[string]any{"string": "1.0.2", "integer": 2, "float": 0.1, "double": 0.1, "boolean": true})},
+}
+
+func (s *scenario) hasStatus(want string) error {
+	for deadline := time.Now().Add(patience); string(s.client.State()) != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the state is %s, want %s", s.client.State(), want)
+		}
+	}
+	return nil
+}
+
+// typed gives the value of a text of some type.
+func typed(kind, text string) (any, error) {
+	switch strings.ToLower(kind) {
+	case "boolean":
+		return strconv.ParseBool(text)
+	case "integer":
+		return strconv.ParseInt(text, 10, 64)
+	case "float", "double":
+		return strconv.ParseFloat(text, 64)
+	case "object":
+		var v any
+		err := json.Unmarshal([]byte(strings.ReplaceAll(text, `\"`, `"`)), &v)
+		return v, err
+	}
+	return text, nil
+}
+
+func (s *scenario) flagAndDefault(kind, flag, otherwise string) (err error) {
+	s.kind, s.flag = strings.ToLower(kind), flag
+	s.otherwise, err = typed(kind, otherwise)
+	return err
+}
+
+func (s *scenario) set(key string, value any) {
+	if s.attributes == nil {
+		s.attributes = map[string]any{}
+	}
+	s.attributes[key] = value
+}
+
+func (s *scenario) attribute(key, kind, text string) error {
+	value, err := typed(kind, text)
+	s.set(key, value)
+	return err
+}
+
+func (s *scenario) evaluate() { s.details = s.evaluateOnce() }
+
+func (s *scenario) evaluateOnce() openfeature.InterfaceEvaluationDetails {
+	in := openfeature.NewTargetlessEvaluationContext(s.attributes)
+	if key, ok := s.attributes[openfeature.TargetingKey].(string); ok {
+		in = openfeature.NewEvaluationContext(key, s.attributes)
+	}
+	switch otherwise := s.otherwise.(type) {
+	case bool:
+		d, err := s.client.BooleanValueDetails(s.ctx, s.flag, otherwise, in, s.options...)
+		return s.checked(d.Value, d.EvaluationDetails, err)
+	case int64:
+		d, err := s.client.IntValueDetails(s.ctx, s.flag, otherwise, in, s.options...)
+		return s.checked(d.Value, d.EvaluationDetails, err)
+	case float64:
+		d, err := s.client.FloatValueDetails(s.ctx, s.flag, otherwise, in, s.options...)
+		return s.checked(d.Value, d.EvaluationDetails, err)
+	case string:
+		d, err := s.client.StringValueDetails(s.ctx, s.flag, otherwise, in, s.options...)
+		return s.checked(d.Value, d.EvaluationDetails, err)
+	}
+	d, err := s.client.ObjectValueDetails(s.ctx, s.flag, s.otherwise, in, s.options...)
+	return s.checked(d.Value, d.EvaluationDetails, err)
+}
+
+func (s *scenario) checked(value any, details openfeature.EvaluationDetails, err error) openfeature.InterfaceEvaluationDetails {
+	if (err != nil) != (details.ErrorCode != "") {
+		s.t.Errorf("%s: %+v, but the error is %v", s.name, details, err)
+	}
+	return openfeature.InterfaceEvaluationDetails{Value: value, EvaluationDetails: details}
+}
+
+// wanted gives what is to be expected of our flag, given what the specification
+// expects of its.
+func (s *scenario) wanted(field, want string) string {
+	if _, exists := specifiedFlags[s.flag]; s.kind != "boolean" && exists && !s.broken {
+		switch field {
+		case "value":
+			return fmt.Sprint(s.otherwise)
+		case "reason":
+			return "ERROR"
+		case "error-code":
+			return "TYPE_MISMATCH"
+		case "variant":
+			return ""
+		}
+	}
+	for _, d := range differences {
+		if answer, ok := d.answers[field]; ok && d.scenario == s.name && d.flag == s.flag && s.kind == "boolean" {
+			return answer
+		}
+	}
+	if field == "value" {
+		if value, err := typed(s.kind, want); err == nil {
+			return fmt.Sprint(value)
+		}
+	}
+	return want
+}
+
+func (s *scenario) expect(field, want string) error {
+	got := map[string]string{
+		"value": fmt.Sprint(s.details.Value), "reason": string(s.details.Reason), "error-code": string(s.details.ErrorCode),
+		"variant": s.details.Variant, "flag key": s.details.FlagKey,
+	}[field]
+	if want = s.wanted(field, want); got != want {
+		return fmt.Errorf("%s is %q, want %q: %+v", field, got, want, s.details)
+	}
+	return nil
+}
+
+func (s *scenario) messageContains(part string) error {
+	if !strings.Contains(s.details.ErrorMessage, part) {
+		return fmt.Errorf("the message is %q", s.details.ErrorMessage)
+	}
+	return nil
+}
+
+func (s *scenario) metadataContains(table *godog.Table) error {
+	for _, row := range table.Rows[1:] {
+		want, err := typed(row.Cells[1].Value, row.Cells[2].Value)
+		if err != nil {
+			return err
+		}
+		if got := s.details.FlagMetadata[row.Cells[0].Value]; got != want {
+			return fmt.Errorf("metadata %s is %v, want %v", row.Cells[0].Value, got, want)
+		}
+	}
+	return nil
+}
+
+func (s *scenario) metadataIsEmpty() error {
+	if len(s.details.FlagMetadata) > 0 {
+		return fmt.Errorf("metadata is %v", s.details.FlagMetadata)
+	}
+	return nil
+}
+
+// A stageHook notes what hooks are told.
+type stageHook struct {
+	name string
+	s    *scenario
+}
+
+func (h stageHook) note(stage string, details openfeature.InterfaceEvaluationDetails) {
+	h.s.stages[stage] = append(h.s.stages[stage], details)
+	h.s.order = append(h.s.order, strings.TrimSpace(stage+" "+h.name))
+}
+
+func (h stageHook) Before(context.Context, openfeature.HookContext, openfeature.HookHints) (*openfeature.EvaluationContext, error) {
+	h.note("before", openfeature.InterfaceEvaluationDetails{})
+	return nil, nil
+}
+
+func (h stageHook) After(_ context.Context, _ openfeature.HookContext, details openfeature.InterfaceEvaluationDetails, _ openfeature.HookHints) error {
+	h.note("after", details)
+	return nil
+}
+
+func (h stageHook) Error(context.Context, openfeature.HookContext, error, openfeature.HookHints) {
+	h.note("error", openfeature.InterfaceEvaluationDetails{})
+}
+
+func (h stageHook) Finally(_ context.Context, _ openfeature.HookContext, details openfeature.InterfaceEvaluationDetails, _ openfeature.HookHints) {
+	h.note("finally", details)
+}
+
+func (s *scenario) addHook() { s.client.AddHooks(stageHook{"", s}) }
+
+func (s *scenario) hooksRan(stages string) error {
+	for stage := range strings.SplitSeq(stages, ", ") {
+		if len(s.stages[stage]) != 1 {
+			return fmt.Errorf("%s ran %d times: %v", stage, len(s.stages[stage]), s.order)
+		}
+	}
+	return nil
+}
+
+func (s *scenario) hooksSaw(stages string, table *godog.Table) error {
+	if err := s.hooksRan(stages); err != nil {
+		return err
+	}
+	evaluated := s.details
+	defer func() { s.details = evaluated }()
+	fields := map[string]string{"flag_key": "flag key", "value": "value", "variant": "variant", "reason": "reason", "error_code": "error-code"}
+	for stage := range strings.SplitSeq(stages, ", ") {
+		s.details = s.stages[stage][0]
+		for _, row := range table.Rows[1:] {
+			want := row.Cells[2].Value
+			if want == "None" {
+				want = ""
+			}
+			if err := s.expect(fields[row.Cells[1].Value], want); err != nil {
+				return fmt.Errorf("%s: %w", stage, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *scenario) addOptionHooks() {
+	s.options = append(s.options, openfeature.WithHooks(stageHook{"first", s}, stageHook{"second", s}))
+}
+
+func (s *scenario) optionHooksRan() error {
+	got := slices.DeleteFunc(slices.Clone(s.order), func(call string) bool { return !strings.Contains(call, " ") })
+	want := []string{"before first", "before second", "after second", "after first", "finally second", "finally first"}
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("hooks ran in the order %v", got)
+	}
+	return nil
+}
+
+// A contextHook adds to the evaluation context.
+type contextHook struct {
+	openfeature.UnimplementedHook
+	adds openfeature.EvaluationContext
+}
+
+func (h contextHook) Before(context.Context, openfeature.HookContext, openfeature.HookHints) (*openfeature.EvaluationContext, error) {
+	return &h.adds, nil
+}
+
+func (s *scenario) entry(key, text, kind, level string) error {
+	value, err := typed(kind, text)
+	if err != nil {
+		return err
+	}
+	adds := openfeature.NewTargetlessEvaluationContext(map[string]any{key: value})
+	if key == openfeature.TargetingKey {
+		adds = openfeature.NewTargetlessEvaluationContext(nil)
+		adds = openfeature.NewEvaluationContext(text, adds.Attributes())
+	}
+	switch level {
+	case "API":
+		s.api.SetEvaluationContext(s.plus(level, adds))
+	case "Transaction":
+		s.ctx = openfeature.MergeTransactionContext(s.ctx, adds)
+	case "Client":
+		s.client.SetEvaluationContext(s.plus(level, adds))
+	case "Invocation":
+		s.set(key, value)
+	case "Before Hooks":
+		s.client.AddHooks(contextHook{adds: adds})
+	default:
+		return fmt.Errorf("unknown level %q", level)
+	}
+	return nil
+}
+
+// plus gives the context of a level with what is added: a level can only be set.
+func (s *scenario) plus(level string, adds openfeature.EvaluationContext) openfeature.EvaluationContext {
+	all := map[string]any{}
+	if level == "Client" {
+		all = s.client.EvaluationContext().Attributes()
+	}
+	for key, value := range adds.Attributes() {
+		all[key] = value
+	}
+	return openfeature.NewEvaluationContext(adds.TargetingKey(), all)
+}
+
+func (s *scenario) table(table *godog.Table) {
+	for _, row := range table.Rows {
+		s.levels = append(s.levels, row.Cells[0].Value)
+	}
+}
+
+func (s *scenario) entries(last, key, _, kind string) error {
+	for _, level := range s.levels {
+		if err := s.entry(key, level, kind, level); err != nil || level == last {
+			return err
+		}
+	}
+	return fmt.Errorf("there is no level %q", last)
+}
+
+func (s *scenario) evaluateSome() error {
+	if err := s.flagAndDefault("boolean", "boolean-flag", "false"); err != nil {
+		return err
+	}
+	s.evaluate()
+	return s.expect("value", "true")
+}
+
+// merged looks at the attributes that the flag was evaluated with.
+func (s *scenario) merged(key, text, kind string) error {
+	want, err := typed(kind, text)
+	if err != nil {
+		return err
+	}
+	for _, attr := range s.witness.attrs {
+		if attr.Name == key && attr.Value.Any() == want {
+			return nil
+		}
+	}
+	return fmt.Errorf("no %s=%v in %s", key, want, &s.witness)
+}
+
+func (s *scenario) notMerged(key string) error {
+	for _, attr := range s.witness.attrs {
+		if attr.Name == key {
+			return fmt.Errorf("there is %s", &s.witness)
+		}
+	}
+	return nil
+}
+
+func (s *scenario) modifiableContext() {
+	s.set("list", []any{1, 2})
+	s.set("object", map[string]any{"a": 1})
+	s.original = openfeature.NewTargetlessEvaluationContext(s.attributes)
+}
+
+func (s *scenario) unmodifiedContext() error {
+	if got, want := fmt.Sprint(s.original.Attributes()), "map[list:[1 2] object:map[a:1]]"; got != want {
+		return fmt.Errorf("the context is %s, want %s", got, want)
+	}
+	return nil
+}
+
+// immutableDetails modifies the details of one evaluation: the next must not have it.
+func (s *scenario) immutableDetails() error {
+	s.details.FlagMetadata["added"] = true
+	s.evaluate()
+	return s.metadataIsEmpty()
+}
+
+func (s *scenario) evaluateAsynchronously() {
+	done := make(chan openfeature.InterfaceEvaluationDetails, 1)
+	go func() { done <- s.evaluateOnce() }()
+	s.details = receive(s.t, done)
+}
+
+func (s *scenario) sameAgain() error {
+	before := fmt.Sprintf("%+v", s.details)
+	s.evaluate()
+	if after := fmt.Sprintf("%+v", s.details); before != after {
+		return fmt.Errorf("%s, then %s", before, after)
+	}
+	return nil
+}
+
+func (s *scenario) attach(kind string) {
+	s.told[openfeature.EventType(kind)] = events(s.api, openfeature.EventType(kind))
+}
+
+func (s *scenario) modify(flag string) error {
+	if s.features == nil { // the specification leaves it to us when to set the provider
+		if err := s.provider("stable"); err != nil {
+			return err
+		}
+	}
+	return s.features.Enable(s.ctx, flag)
+}
+
+func (s *scenario) handlerRan(kind string) {
+	s.event = receive(s.t, s.told[openfeature.EventType(kind)])
+}
+
+func (s *scenario) altered(flag string) error {
+	if !slices.Equal(s.event.FlagChanges, []string{flag}) {
+		return fmt.Errorf("%+v", s.event)
+	}
+	return nil
+}
+
+func (s *scenario) trackEvent(name string) {
+	s.client.Track(s.ctx, name, openfeature.EvaluationContext{}, openfeature.NewTrackingEventDetails(1))
+}
+
+func (s *scenario) wasTracked(name string) error {
+	if !slices.Equal(s.tracked, []string{name}) {
+		return fmt.Errorf("tracked %q", s.tracked)
+	}
+	return nil
+}
