@@ -26,7 +26,7 @@ const maxQuestions = 16
 // answers are of one state of its flags; on one that has to ask a server the flags
 // are read at the same time, and share the client's time-out (see [WithTimeout]).
 func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, attrs ...Attr) []Evaluation {
-	b := newBatch(ctx, c, attrs)
+	s, r := newBatch(ctx, attrs)
 	evaluations := make([]Evaluation, len(names))
 	var view snapshot.View // one state for all
 	if c.flags != nil {
@@ -34,8 +34,8 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 	}
 	var unknown []int
 	for i, name := range names {
-		if pinned := b.pinned(name); pinned != nil {
-			b.evaluatePinned(&evaluations[i], pinned)
+		if pinned := c.pinned(s, name); pinned != nil {
+			c.evaluatePin(ctx, &r, &evaluations[i], pinned)
 			continue
 		}
 		var f *store.Flag
@@ -50,10 +50,10 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 			unknown = append(unknown, i)
 			continue
 		}
-		b.evaluateFound(&evaluations[i], name, f, nil)
+		c.evaluateFound(ctx, s, &r, &evaluations[i], name, f, nil)
 	}
 	for i, answer := range c.ask(ctx, names, unknown) {
-		b.evaluateFound(&evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
+		c.evaluateFound(ctx, s, &r, &evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
 	}
 	return evaluations
 }
@@ -63,7 +63,7 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 // evaluation with an Err, as one that cannot be evaluated has. If the flags cannot
 // be listed there are no evaluations, only the error; ctx bounds the time.
 func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
-	b := newBatch(ctx, c, attrs)
+	s, r := newBatch(ctx, attrs)
 	evaluations := make(map[string]Evaluation)
 	for f, err := range c.List(ctx) {
 		var name string
@@ -77,74 +77,67 @@ func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map
 			return nil, err
 		}
 		var e Evaluation
-		if pinned := b.pinned(name); pinned != nil {
-			b.evaluatePinned(&e, pinned)
+		if pinned := c.pinned(s, name); pinned != nil {
+			c.evaluatePin(ctx, &r, &e, pinned)
 		} else {
-			b.evaluateFound(&e, name, f, err)
+			c.evaluateFound(ctx, s, &r, &e, name, f, err)
 		}
 		evaluations[name] = e
 	}
 	return evaluations, nil
 }
 
-// A batch is the evaluations of one request.
-type batch struct {
-	client  *FeatureFlagClient
-	ctx     context.Context
-	scope   *scope
-	attrs   []Attr
-	request targeting.Request // one for all flags, because it remembers the user's bucket
-}
-
-func newBatch(ctx context.Context, c *FeatureFlagClient, attrs []Attr) batch {
+// newBatch gives what the evaluations for one request share: the scope of the
+// context, and a request, which remembers what the flags have in common. They are
+// not one struct with the context, so that the attributes stay on the stack.
+func newBatch(ctx context.Context, attrs []Attr) (*scope, targeting.Request) {
 	s := scopeOf(ctx)
-	b := batch{client: c, ctx: ctx, scope: s, attrs: attrs}
-	b.request = targeting.Request{Attrs: attrs, Inherited: s.attrs}
+	r := targeting.Request{Attrs: attrs, Inherited: s.attrs}
 	if s.pins != nil {
-		b.request.Time = s.pins.time
+		r.Time = s.pins.time
 	} else {
-		b.request.Time = time.Now()
+		r.Time = time.Now()
 	}
-	return b
+	return s, r
 }
 
-// pinned gives what the context has pinned of a flag, or nil.
-func (b *batch) pinned(name string) *pin {
-	if b.scope.pins == nil {
+// pinned gives what a scope has pinned of a flag, or nil.
+func (c *FeatureFlagClient) pinned(s *scope, name string) *pin {
+	if s.pins == nil {
 		return nil
 	}
-	return b.scope.pins.get(pinKey{b.client, name})
+	return s.pins.get(pinKey{c, name})
 }
 
-// evaluateFound evaluates what the store has given, and pins it if the context is
-// one that pins. A flag of nil without an error is one that does not exist.
-func (b *batch) evaluateFound(e *Evaluation, name string, f *store.Flag, err error) {
+// evaluateFound evaluates what the store has given, and pins it if the scope is one
+// that pins. A flag of nil without an error is one that does not exist.
+func (c *FeatureFlagClient) evaluateFound(ctx context.Context, s *scope, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
 	if f == nil && err == nil {
 		err = store.ErrNotFound
 	}
-	if b.scope.pins == nil || err != nil && b.ctx.Err() != nil {
-		b.evaluate(e, name, f, err)
+	if s.pins == nil || err != nil && ctx.Err() != nil {
+		c.evaluateInto(ctx, r, e, name, f, err)
 		return
 	}
-	b.evaluatePinned(e, b.scope.pins.add(pinKey{b.client, name}, f, err))
+	c.evaluatePin(ctx, r, e, s.pins.add(pinKey{c, name}, f, err))
 }
 
-func (b *batch) evaluatePinned(e *Evaluation, pinned *pin) {
-	b.request.Random, b.request.Drawn = pinned.random, true
-	b.evaluate(e, pinned.key.name, pinned.flag, pinned.err)
-	b.request.Drawn = false
+func (c *FeatureFlagClient) evaluatePin(ctx context.Context, r *targeting.Request, e *Evaluation, pinned *pin) {
+	r.Random, r.Drawn = pinned.random, true
+	c.evaluateInto(ctx, r, e, pinned.key.name, pinned.flag, pinned.err)
+	r.Drawn = false
 }
 
-// evaluate makes the evaluation, which is new, in place.
-func (b *batch) evaluate(e *Evaluation, name string, f *store.Flag, err error) {
+// evaluateInto makes an evaluation in place.
+func (c *FeatureFlagClient) evaluateInto(ctx context.Context, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
 	if err != nil {
 		e.Reason, e.Err = ReasonError, err
 	} else {
-		e.Enabled, e.Reason, e.Err = f.Evaluate(&b.request)
+		e.Enabled, e.Reason, e.Err = f.Evaluate(r)
 	}
-	date(e, b.client.dated, name)
-	if b.client.observers != nil {
-		b.client.observers.tell(b.ctx, name, *e, b.attrs)
+	date(e, c.dated, name)
+	if c.observers != nil {
+		c.observers.tell(ctx, name, *e, r.Attrs)
 	}
 }
 
