@@ -54,10 +54,21 @@ func TestAttributeValues(t *testing.T) {
 		{true, "true"},
 		{"pro", `"pro"`},
 		{plan("pro"), `"pro"`},
-		{1, "1"}, {int8(1), "1"}, {int16(1), "1"}, {int32(1), "1"}, {int64(math.MinInt64), "-9223372036854775808"},
-		{uint(1), "1"}, {uint8(1), "1"}, {uint16(1), "1"}, {uint32(1), "1"}, {uint64(math.MaxUint64), "18446744073709551615"},
-		{1.0, "1.0"}, {float32(0.5), "0.5"}, {math.Inf(1), "Infinity"},
-		{json.Number("1"), "1"}, {json.Number("1.0"), "1.0"},
+		{1, "1"},
+		{int8(1), "1"},
+		{int16(1), "1"},
+		{int32(1), "1"},
+		{int64(math.MinInt64), "-9223372036854775808"},
+		{uint(1), "1"},
+		{uint8(1), "1"},
+		{uint16(1), "1"},
+		{uint32(1), "1"},
+		{uint64(math.MaxUint64), "18446744073709551615"},
+		{1.0, "1.0"},
+		{float32(0.5), "0.5"},
+		{math.Inf(1), "Infinity"},
+		{json.Number("1"), "1"},
+		{json.Number("1.0"), "1.0"},
 		{&number, "5"},
 		{(*int)(nil), "null"},
 		{noon, `"2026-03-04T12:30:15Z"`},
@@ -139,7 +150,7 @@ func TestAttributeOrder(t *testing.T) {
 	seen, provider := newWitness(t)
 	flat := openfeature.FlattenedContext{}
 	var want []string
-	for _, name := range strings.Split("q w e r t z u i o p a s d f g h j k l", " ") {
+	for name := range strings.SplitSeq("q w e r t z u i o p a s d f g h j k l", " ") {
 		flat[name] = 1
 		want = append(want, name)
 	}

@@ -180,13 +180,20 @@ func TestStaleFromTheStart(t *testing.T) {
 	far.vanish()
 
 	api := newAPI(t)
-	must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(far.mirror(t, mirror.WithLastGood(file)))))
+	provider := flipperopenfeature.NewProvider(far.mirror(t, mirror.WithLastGood(file)))
+	must(t, api.SetProviderAndWait(t.Context(), provider))
 	client := api.NewClient()
 	awaitState(t, client, openfeature.StaleState)
 	got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{})
 	if err != nil || !got.Value || got.Reason != "STALE" {
 		t.Errorf("%+v, %v", got, err)
 	}
+	// For a further domain the SDK initialises the provider again, and takes it for
+	// ready everywhere, until it is told.
+	must(t, api.SetProviderAndWait(t.Context(), provider, openfeature.WithDomain("further")))
+	awaitState(t, api.NewClient(openfeature.WithDomain("further")), openfeature.StaleState)
+	awaitState(t, client, openfeature.StaleState)
+
 	far.proxy.Heal()
 	awaitState(t, client, openfeature.ReadyState)
 }

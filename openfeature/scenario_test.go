@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -467,9 +468,7 @@ func (s *scenario) plus(level string, adds openfeature.EvaluationContext) openfe
 	if level == "Client" {
 		all = s.client.EvaluationContext().Attributes()
 	}
-	for key, value := range adds.Attributes() {
-		all[key] = value
-	}
+	maps.Copy(all, adds.Attributes())
 	return openfeature.NewEvaluationContext(adds.TargetingKey(), all)
 }
 

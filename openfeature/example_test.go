@@ -1,0 +1,171 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipperopenfeature_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/open-feature/go-sdk/openfeature"
+	"github.com/open-feature/go-sdk/openfeature/hooks"
+
+	"github.com/flipper-go/flipper"
+	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
+)
+
+func Example() {
+	ctx := context.Background()
+	flags := memory.New()
+	defer flags.Close()
+	features := flipper.New(flags)
+	if _, err := features.Create(ctx, "NEW_SEARCH", flipper.WithEnabled(true),
+		flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Once, when the program starts:
+	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
+	if err := openfeature.SetProviderAndWait(provider); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer openfeature.Shutdown()
+
+	// Wherever there is a decision:
+	client := openfeature.NewClient("search")
+	user := openfeature.NewEvaluationContext("42", map[string]any{"plan": "pro"})
+	if client.Boolean(ctx, "NEW_SEARCH", false, user) {
+		fmt.Println("new search")
+	}
+	details, err := client.BooleanValueDetails(ctx, "NEW_SEARCH", false, user)
+	fmt.Println(details.Value, details.Variant, details.Reason, err)
+	// Output:
+	// new search
+	// true on TARGETING_MATCH <nil>
+}
+
+// exampleFeatures gives a client of a flag in memory.
+func exampleFeatures(opts ...flipper.CreateOption) *flipper.FeatureFlagClient {
+	features := flipper.New(memory.New())
+	if _, err := features.Create(context.Background(), "NEW_SEARCH", append(opts, flipper.WithEnabled(true))...); err != nil {
+		fmt.Println(err)
+	}
+	return features
+}
+
+func ExampleProvider_BooleanEvaluation() {
+	features := exampleFeatures(flipper.WithClientData(map[string]any{"owner": "team-search", "ticket": 4711}))
+	provider := flipperopenfeature.NewProvider(features)
+
+	answer := provider.BooleanEvaluation(context.Background(), "NEW_SEARCH", false, nil)
+	fmt.Println(answer.Value, answer.Variant, answer.Reason, answer.FlagMetadata)
+	answer = provider.BooleanEvaluation(context.Background(), "NO_SUCH_FLAG", true, nil)
+	fmt.Println(answer.Value, answer.Reason, answer.Error())
+	// Output:
+	// true on STATIC map[owner:team-search ticket:4711]
+	// true ERROR FLAG_NOT_FOUND: flag NO_SUCH_FLAG not found
+}
+
+func ExampleProvider_StringEvaluation() {
+	provider := flipperopenfeature.NewProvider(exampleFeatures())
+
+	answer := provider.StringEvaluation(context.Background(), "NEW_SEARCH", "default", nil)
+	fmt.Println(answer.Value, answer.Error())
+	// Output:
+	// default TYPE_MISMATCH: flag "NEW_SEARCH" is boolean, not a string
+}
+
+func ExampleProvider_EventChannel() {
+	features := exampleFeatures()
+	if err := openfeature.SetProviderAndWait(flipperopenfeature.NewProvider(features)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer openfeature.Shutdown()
+
+	changed := make(chan openfeature.EventDetails, 1)
+	callback := func(details openfeature.EventDetails) { changed <- details }
+	openfeature.AddHandler(openfeature.ProviderConfigChange, &callback)
+
+	if err := features.Disable(context.Background(), "NEW_SEARCH"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println((<-changed).FlagChanges)
+	// Output:
+	// [NEW_SEARCH]
+}
+
+func ExampleWithTargetingKey() {
+	half := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
+	features := exampleFeatures(flipper.WithBucketer(half))
+	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
+	if err := openfeature.SetProviderAndWait(provider); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer openfeature.Shutdown()
+	client, ctx := openfeature.NewClient("search"), context.Background()
+
+	// The targeting key is text. Services that have user_id as an int, such as
+	// those in Python, put the user into another bucket.
+	text := openfeature.NewEvaluationContext("3", nil)
+	fmt.Println("text:", client.Boolean(ctx, "NEW_SEARCH", false, text) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.String("user_id", "3")))
+	// An attribute of the same name wins, and can be an int.
+	whole := openfeature.NewEvaluationContext("3", map[string]any{"user_id": 3})
+	fmt.Println("int:", client.Boolean(ctx, "NEW_SEARCH", false, whole) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.Int("user_id", 3)))
+	// Output:
+	// text: true
+	// int: true
+}
+
+func ExampleWithTracking() {
+	provider := flipperopenfeature.NewProvider(exampleFeatures(), flipperopenfeature.WithTracking(
+		func(_ context.Context, event string, who openfeature.EvaluationContext, details openfeature.TrackingEventDetails) {
+			fmt.Println(who.TargetingKey(), event, details.Value())
+		}))
+	if err := openfeature.SetProviderAndWait(provider); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer openfeature.Shutdown()
+
+	user := openfeature.NewEvaluationContext("42", nil)
+	openfeature.NewClient("shop").Track(context.Background(), "checkout", user, openfeature.NewTrackingEventDetails(99.5))
+	// Output:
+	// 42 checkout 99.5
+}
+
+func ExampleWithHooks() {
+	// The SDK's own hook logs evaluations, and their errors.
+	provider := flipperopenfeature.NewProvider(exampleFeatures(), flipperopenfeature.WithHooks(hooks.NewLoggingHook(false, nil)))
+	fmt.Println(len(provider.Hooks()))
+	// Output:
+	// 1
+}
+
+func ExampleWithInitTimeout() {
+	provider := flipperopenfeature.NewProvider(exampleFeatures(), flipperopenfeature.WithInitTimeout(2*time.Second))
+	if err := openfeature.SetProviderAndWait(provider); err != nil {
+		fmt.Println(err) // there are no flags yet: evaluations give their default until there are
+	}
+	defer openfeature.Shutdown()
+	fmt.Println(openfeature.NewClient("search").State())
+	// Output:
+	// READY
+}
+
+func ExampleWithoutMetadata() {
+	features := exampleFeatures(flipper.WithClientData(map[string]any{"owner": "team-search"}))
+	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithoutMetadata())
+
+	answer := provider.BooleanEvaluation(context.Background(), "NEW_SEARCH", false, nil)
+	fmt.Println(answer.Value, len(answer.FlagMetadata))
+	// Output:
+	// true 0
+}
