@@ -78,10 +78,13 @@ func (r *reporter) sdkTells(s state) {
 	r.signal()
 }
 
-// state notes how the provider is, and why.
+// state notes how the provider is, and why. From a fatal state there is no return.
 func (r *reporter) state(s state, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.now == stateFatal {
+		return
+	}
 	r.now, r.cause = s, cause
 	r.signal()
 }

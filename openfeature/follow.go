@@ -84,11 +84,14 @@ func (f *follower) waitReady(ctx context.Context) error {
 
 // initialized notes how Init ends, which the SDK tells.
 func (f *follower) initialized(err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		f.reporter.sdkTells(stateReady)
+	case errors.Is(err, store.ErrClosed):
+		f.reporter.sdkTells(stateFatal)
+	default:
 		f.reporter.sdkTells(stateError)
-		return
 	}
-	f.reporter.sdkTells(stateReady)
 }
 
 // read follows changes until Shutdown.

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
@@ -24,6 +27,13 @@ import (
 
 // onlyReads is a store that cannot tell of changes.
 type onlyReads struct{ store.Store }
+
+// unwatchable is a store whose Watch says that it cannot tell of changes.
+type unwatchable struct{ store.Watcher }
+
+func (unwatchable) Watch(context.Context) iter.Seq2[store.Change, error] {
+	return func(yield func(store.Change, error) bool) { yield(store.Change{}, errors.ErrUnsupported) }
+}
 
 // awaitChange waits until events have told of these flags, and of no others.
 func awaitChange(t *testing.T, from <-chan event, names ...string) {
@@ -77,6 +87,10 @@ func TestStale(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *farStore) *flipper.FeatureFlagClient{
 		"mirror": func(t *testing.T, far *farStore) *flipper.FeatureFlagClient { return far.mirror(t) },
 		"redis":  func(_ *testing.T, far *farStore) *flipper.FeatureFlagClient { return flipper.New(far.far, quiet) },
+		"mirror that is not told of changes": func(t *testing.T, far *farStore) *flipper.FeatureFlagClient {
+			far.far = unwatchable{far.far}
+			return far.mirror(t, mirror.WithFullReadInterval(50*time.Millisecond))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			far := newFarStore(t)
@@ -239,6 +253,24 @@ func TestClosedStore(t *testing.T) {
 	if err := provider.Init(openfeature.EvaluationContext{}); !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderFatalCode {
 		t.Error(err)
 	}
+}
+
+// What is over stays over, whatever the store says of its age.
+func TestClosedMirror(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		below := memory.New()
+		defer below.Close()
+		flags := mirror.New(below, mirror.WithLogger(slog.New(slog.DiscardHandler)))
+		api := newAPI(t)
+		must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(flipper.New(flags, quiet))))
+		must(t, flags.Close())
+		awaitState(t, api.NewClient(), openfeature.FatalState)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if state := api.NewClient().State(); state != openfeature.FatalState {
+			t.Errorf("the state is %s", state)
+		}
+	})
 }
 
 // Shutdown is idempotent, evaluations go on, and Init may follow.
