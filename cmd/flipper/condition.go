@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -68,8 +69,8 @@ func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opene
 	if err != nil {
 		return err
 	}
-	if c.Name == "add" && len(conditions) > 1 {
-		return usagef("condition add takes one condition: write several with condition set")
+	if c.Name == "add" && len(conditions) != 1 {
+		return usagef("condition add takes one condition, not %d: write several, or none, with condition set", len(conditions))
 	}
 	if err := change(args[0], conditions); err != nil {
 		return s.noSuchFlag(ctx, args[0], err)
@@ -102,7 +103,7 @@ func parseConditions(args []string) ([]targeting.Condition, error) {
 			conditions[0], err = targeting.ParseCondition(text)
 		}
 		if err != nil {
-			return nil, usagef("%w", err)
+			return nil, usagef(`%w: write a check, such as 'age>=18', or a stored form, such as '{"age": [{"variable": "age", "value": 18, "operator": "gte"}]}'`, err)
 		}
 		if conditions != nil {
 			return conditions, nil
@@ -113,6 +114,12 @@ func parseConditions(args []string) ([]targeting.Condition, error) {
 		check, err := parseCheck(arg)
 		if err != nil {
 			return nil, err
+		}
+		// In a condition there is room for one: the library would drop the first.
+		if slices.ContainsFunc(checks, func(c targeting.Check) bool {
+			return c.Variable == check.Variable && c.Operator == check.Operator
+		}) {
+			return nil, usagef("check %q: there is one before it with the same attribute and operator: write __in for one of several values, or add another condition", arg)
 		}
 		checks = append(checks, check)
 	}
@@ -144,6 +151,7 @@ func parseCheck(text string) (targeting.Check, error) {
 		return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
 	}
 	left, rest := strings.TrimSpace(text[:at]), text[at:]
+	spaced := len(left) < at // as in 'plan = pro'
 	for _, sign := range signs {
 		right, ok := strings.CutPrefix(rest, sign.text)
 		if !ok {
@@ -162,7 +170,14 @@ func parseCheck(text string) (targeting.Check, error) {
 				return targeting.Check{}, usagef("check %q: has two operators", text)
 			}
 			operator = sign.operator
+		}
+		if sign.text != "=" || spaced {
 			right = strings.TrimSpace(right)
+		}
+		if kind == kindAny {
+			if err := checkRight(text, sign.text, operator, right); err != nil {
+				return targeting.Check{}, err
+			}
 		}
 		value, err := parseCheckValue(operator, kind, right)
 		if err != nil {
@@ -171,6 +186,18 @@ func parseCheck(text string) (targeting.Check, error) {
 		return targeting.NewCheck(variable, operator, value), nil
 	}
 	return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
+}
+
+// checkRight refuses what is hardly a value: an operator written the other way
+// round, and nothing where there is an order or a list.
+func checkRight(text, sign string, operator targeting.Operator, right string) error {
+	switch {
+	case strings.HasPrefix(right, ">"), strings.HasPrefix(right, "<"), sign != "=" && strings.HasPrefix(right, "="):
+		return usagef("check %q: the operators are = != > >= < <= (for a value that begins with one, write name:text=…)", text)
+	case right == "" && operator != targeting.OpEqual && operator != targeting.OpNotEqual:
+		return usagef("check %q: the value is missing: write 'age>=18', or plan__in=pro,team", text)
+	}
+	return nil
 }
 
 // parseCheckKey takes __eq too, which people expect, and the Python client writes

@@ -16,6 +16,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/nearest"
 	"github.com/flipper-go/flipper/targeting"
 )
 
@@ -53,6 +54,7 @@ func (p *program) printConfig(c *cli.Command) error {
 		settings = append(settings, p.settingOf(c, f))
 	}
 	settings = append(settings, consulSettings()...)
+	settings = append(settings, misspeltSettings(settings)...)
 	if asJSON(c) {
 		var members []targeting.Member
 		for _, s := range settings {
@@ -132,6 +134,29 @@ func consulSettings() []setting {
 	return settings
 }
 
+// misspeltSettings are the variables that are nearly those of settings, and do
+// nothing. Others are not ours to judge: Kubernetes sets FLIPPER_SERVICE_HOST and
+// the like where there is a service of that name.
+func misspeltSettings(settings []setting) []setting {
+	var known []string
+	for _, s := range settings {
+		known = append(known, strings.TrimPrefix(variable(s.name), variablePrefix))
+	}
+	var misspelt []setting
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		rest, ours := strings.CutPrefix(name, variablePrefix)
+		if !ours || slices.Contains(known, rest) || name == envFileVariable {
+			continue
+		}
+		if near := nearest.Names(rest, known); len(near) > 0 {
+			misspelt = append(misspelt, setting{name, hidden, "not used: did you mean " + variablePrefix + strings.Join(near, " or "+variablePrefix) + "?"})
+		}
+	}
+	slices.SortFunc(misspelt, func(a, b setting) int { return strings.Compare(a.name, b.name) })
+	return misspelt
+}
+
 // hidden is shown in place of a secret.
 const hidden = "xxxxx"
 
@@ -143,6 +168,9 @@ func redacted(text string) string {
 	if err != nil {
 		scheme, _, _ := strings.Cut(text, ":")
 		return scheme + ":" + hidden // nobody knows where in it the secret is
+	}
+	if u.Scheme != "bolt" && u.Host == "" && strings.Contains(u.Opaque+u.Path, "@") {
+		return hidden // user:password@host, of which the scheme is missing
 	}
 	query := u.Query()
 	for name := range query {

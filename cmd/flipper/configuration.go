@@ -54,7 +54,7 @@ func globalFlags() []cli.Flag {
 		store,
 		output,
 		&cli.DurationFlag{
-			Name: "timeout", Usage: "how long a question to the store may take", Value: defaultTimeout,
+			Name: "timeout", Usage: "how long a question to the store may take; 0 for no limit", Value: defaultTimeout,
 			Sources: cli.EnvVars(variable("timeout")),
 		},
 		stringFlag("app-name", "name of the application, for logs and metrics", defaultAppName),

@@ -22,6 +22,7 @@ type console struct {
 
 	askable  bool // there is somebody to ask: input and messages are a terminal
 	progress bool // messages are a terminal
+	terminal bool // results are a terminal
 	colours  bool // results are a terminal that has colours
 }
 
@@ -29,7 +30,8 @@ func newConsole(in io.Reader, out, err io.Writer) console {
 	c := console{in: in, out: out, err: err, progress: isTerminal(err)}
 	c.askable = c.progress && isTerminal(in)
 	// See https://no-color.org: set and not empty.
-	c.colours = isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	c.terminal = isTerminal(out)
+	c.colours = c.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return c
 }
 

@@ -47,7 +47,7 @@ func (p *program) showData(ctx context.Context, c *cli.Command, s *opened) error
 	if f.ClientData == "" {
 		return p.printf("{}")
 	}
-	return p.printf("%s", f.ClientData)
+	return p.printJSON(string(f.ClientData))
 }
 
 func (p *program) mergeData(ctx context.Context, c *cli.Command, s *opened) error {
@@ -77,6 +77,8 @@ func (p *program) parseData(ctx context.Context, args []string) (map[string]any,
 		return parseObject("standard input", string(text))
 	case len(args) == 1 && strings.HasPrefix(strings.TrimSpace(args[0]), "{"):
 		return parseObject("client data", args[0])
+	case len(args) == 1 && strings.HasPrefix(strings.TrimSpace(args[0]), "["):
+		return nil, usagef("client data: a list cannot be merged: %s", objectExample)
 	}
 	attrs, err := parseAttributes(args, "")
 	if err != nil {
@@ -89,14 +91,17 @@ func (p *program) parseData(ctx context.Context, args []string) (map[string]any,
 	return data, nil
 }
 
+// objectExample shows what a JSON object is, quoted for a shell.
+const objectExample = `write a JSON object, such as '{"owner": "search"}'`
+
 // parseObject reads the text of a JSON object.
 func parseObject(what, text string) (map[string]any, error) {
 	v, err := targeting.ParseJSON(targeting.JSON(text))
 	if err != nil {
-		return nil, usagef("%s: %w", what, err)
+		return nil, usagef("%s: %w: %s", what, err, objectExample)
 	}
 	if v.Kind() != targeting.KindObject {
-		return nil, usagef(`%s: must be a JSON object, such as {"owner": "search"}, not %s`, what, v.Kind())
+		return nil, usagef("%s: is of kind %s: %s", what, v.Kind(), objectExample)
 	}
 	data := map[string]any{}
 	for _, m := range v.Members() {

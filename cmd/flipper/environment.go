@@ -43,7 +43,7 @@ func loadEnvironment() error {
 		return usagef("read %s: %w (repair it, or set %s= to go without)", path, cause(err), envFileVariable)
 	}
 	for name, value := range variables {
-		if !strings.HasPrefix(name, "FLIPPER_") && !strings.HasPrefix(name, "CONSUL_") {
+		if !strings.HasPrefix(name, variablePrefix) && !strings.HasPrefix(name, "CONSUL_") {
 			continue
 		}
 		if _, set := os.LookupEnv(name); set {

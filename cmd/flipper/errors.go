@@ -90,11 +90,15 @@ func exitCode(err error) int {
 }
 
 // isLibraryUsageError reports whether the library says that a variable's value is
-// not one of its flag; it has no error type for that, and does not tell
+// not one of its flag, or that there is no help on something; it has no error type for that, and does not tell
 // usageError.
 func isLibraryUsageError(err error) bool {
-	return strings.HasPrefix(err.Error(), "could not parse ")
+	return strings.HasPrefix(err.Error(), "could not parse ") || strings.HasPrefix(err.Error(), noHelpTopic)
 }
+
+// noHelpTopic is how the library begins what it says of help on what is no
+// command.
+const noHelpTopic = "No help topic for "
 
 // oneLine gives an error's message in one line, however many errors are in it.
 func oneLine(err error) string {
@@ -105,7 +109,7 @@ func oneLine(err error) string {
 		return "interrupted"
 	}
 	lines := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
-	return strings.Join(lines, "; ")
+	return escapeControls(strings.Join(lines, "; "))
 }
 
 // usageError says in one line what the library would say with a page of help.
@@ -149,4 +153,12 @@ func names(c *cli.Command) ([]string, error) {
 		return nil, usagef("the name of a flag is missing: write %s NAME (see %[1]s --help)", c.FullName())
 	}
 	return c.Args().Slice(), nil
+}
+
+// checkNotNegative checks a flag that is a duration.
+func checkNotNegative(c *cli.Command, name string) error {
+	if d := c.Duration(name); d < 0 {
+		return usagef("--%s %v: use a duration that is not negative, such as 10s", name, d)
+	}
+	return nil
 }

@@ -66,13 +66,16 @@ const (
 	fieldNow        = "now"
 )
 
+// questionExample shows what a question is.
+const questionExample = `write {"item": <stored form>, "attributes": {"user_id": 42}}`
+
 func evaluateQuestion(text targeting.JSON) (on bool, reason targeting.Reason, err error) {
 	if text == "" {
-		return false, "", errors.New("the line is empty")
+		return false, "", errors.New("the line is empty: " + questionExample)
 	}
 	fields, err := targeting.SplitObject(text)
 	if err != nil {
-		return false, "", err
+		return false, "", fmt.Errorf("%w: %s", err, questionExample)
 	}
 	for _, f := range fields {
 		switch f.Name {

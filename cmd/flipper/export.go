@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -71,8 +72,25 @@ func (p *program) withProgress(verb string, flags iter.Seq2[*store.Flag, error])
 }
 
 // replaceFile writes a file beside the one of that path, and puts it in its place
-// when it is whole. What write tells of unreadable flags does not stop that.
+// when it is whole. What write tells of unreadable flags does not stop that. A
+// link stays, and what it names is replaced; what is no file, such as a device or
+// a named pipe, is written to: only files can be replaced.
 func replaceFile(path string, write func(io.Writer) error) error {
+	mode := os.FileMode(0o600) // client data may be nobody else's business
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("export: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("export: %s is a folder: name a file in it", path)
+	case !info.Mode().IsRegular():
+		return writeDevice(path, write)
+	default:
+		mode = info.Mode().Perm()
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".flipper-export-*")
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -80,7 +98,7 @@ func replaceFile(path string, write func(io.Writer) error) error {
 	writeErr := write(f)
 	err = writeErr
 	if err == nil || errors.Is(err, store.ErrUnreadable) {
-		err = f.Sync()
+		err = errors.Join(f.Chmod(mode), f.Sync())
 	}
 	if e := f.Close(); err == nil {
 		err = e
@@ -93,4 +111,20 @@ func replaceFile(path string, write func(io.Writer) error) error {
 		return fmt.Errorf("export: %w", err)
 	}
 	return writeErr
+}
+
+// writeDevice writes to what is there.
+func writeDevice(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	err = write(f)
+	if e := f.Close(); e != nil && (err == nil || errors.Is(err, store.ErrUnreadable)) {
+		err = e
+	}
+	if err != nil && !errors.Is(err, store.ErrUnreadable) {
+		return fmt.Errorf("export: %w", err)
+	}
+	return err
 }

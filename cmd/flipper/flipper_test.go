@@ -391,7 +391,11 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "now"}, "takes no arguments"},
 		{[]string{"serve", "--lisen", "x"}, "unknown flag --lisen: did you mean --listen?"},
 		{[]string{"serve", "--qq"}, "unknown flag --qq"},
-		{[]string{"serve", "--listen", "127.0.0.1:99999", "--store", "memory:"}, "invalid port"},
+		{[]string{"serve", "--listen", "127.0.0.1:99999", "--store", "memory:"}, "write HOST:PORT"},
+		{[]string{"serve", "--listen", "127.0.0.1", "--store", "memory:"}, "write HOST:PORT"},
+		{[]string{"serve", "--max-connections", "0"}, "use 1 or more"},
+		{[]string{"serve", "--idle-timeout=-1s"}, "not negative"},
+		{[]string{"serve", "--shutdown-timeout=-1s"}, "not negative"},
 		{[]string{"serve", "--max-connections", "many"}, "max-connections"},
 		{[]string{"sevre"}, `unknown command "sevre": did you mean serve?`},
 	} {

@@ -43,7 +43,7 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 		if err != nil {
 			return err
 		}
-		return p.printf("%s", text)
+		return p.printJSON(text)
 	}
 	data := f.ClientData
 	if data == "" {

@@ -46,6 +46,9 @@ func (p *program) importFile(ctx context.Context, c *cli.Command, s *opened) err
 	}
 	wanted, err := exchange.Read(text)
 	if err != nil {
+		if path == "-" {
+			path = "standard input"
+		}
 		return fmt.Errorf("%s: %w; nothing was changed", path, err)
 	}
 	state, err := exchange.ReadState(ctx, s.watcher)

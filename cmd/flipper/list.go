@@ -89,7 +89,7 @@ func (p *program) printFlags(flags []*store.Flag) error {
 		b.WriteByte('\n')
 	}
 	b.WriteByte(']')
-	return p.printf("%s", b.String())
+	return p.printJSON(b.String())
 }
 
 func (p *program) printFlagTable(flags []*store.Flag, unreadable []*store.UnreadableError) error {

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // checkOutput refuses forms of results that there are not.
@@ -71,6 +72,47 @@ func display(name string) string {
 		return name
 	}
 	return strconv.Quote(name)
+}
+
+// escapeControls writes what a terminal might take for a command as Go does in
+// quotes: paths, words that were typed, and what servers say can have it.
+func escapeControls(text string) string {
+	return replaceControls(text, func(r rune) string { return strings.Trim(strconv.QuoteRune(r), "'") })
+}
+
+// escapeJSON writes the same as JSON does, which leaves a JSON text equal: in valid
+// JSON such characters are only in texts.
+func escapeJSON(text string) string {
+	return replaceControls(text, func(r rune) string {
+		s := targeting.Text(string(r)).String()
+		return s[1 : len(s)-1]
+	})
+}
+
+func replaceControls(text string, escape func(rune) string) string {
+	isControl := func(r rune) bool { return !unicode.IsPrint(r) && !unicode.Is(unicode.Zs, r) && r != '\n' && r != '\t' }
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
+	if strings.IndexFunc(text, isControl) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isControl(r) {
+			b.WriteString(escape(r))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// printJSON writes stored text as a line of results: byte for byte, but on a
+// terminal without what that might take for a command.
+func (p *program) printJSON(text string) error {
+	if p.terminal {
+		text = escapeJSON(text)
+	}
+	return p.printf("%s", text)
 }
 
 // stored gives a flag's stored form as it lies in Redis and Consul: what -o json

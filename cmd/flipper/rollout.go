@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -74,6 +75,8 @@ func bucketer(c *cli.Command, share targeting.Percentage) (targeting.Bucketer, e
 		return targeting.Bucketer{}, usagef("say whom the share is of, with one of --by user_id (sticky), --by-all and --random (see %s --help)", c.FullName())
 	case c.Bool("random"):
 		return targeting.NewPercentageBucketer(share), nil
+	case slices.Contains(by, ""):
+		return targeting.Bucketer{}, usagef("--by needs the name of an attribute, such as user_id; --by-all is for all attributes")
 	}
 	return targeting.NewConsistentHashBucketer(share, by...), nil
 }

@@ -67,9 +67,12 @@ func stringFlag(name, usage, value string) *cli.StringFlag {
 	return &cli.StringFlag{Name: name, Usage: usage, Value: value, Sources: cli.EnvVars(variable(name))}
 }
 
+// variablePrefix is what our environment variables begin with.
+const variablePrefix = "FLIPPER_"
+
 // variable gives the environment variable of a flag.
 func variable(flag string) string {
-	return "FLIPPER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // boolFlag makes a switch that can also be set by its FLIPPER_ variable.
@@ -86,6 +89,14 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	useLogger(logger)
 	if c.Bool("pprof") && c.String("http") == "" {
 		return usagef("--pprof needs an address: set --http")
+	}
+	if n := c.Int("max-connections"); n < 1 {
+		return usagef("--max-connections %d: use 1 or more", n)
+	}
+	for _, name := range []string{"idle-timeout", "shutdown-timeout"} {
+		if err := checkNotNegative(c, name); err != nil {
+			return err
+		}
 	}
 	certificates, err := loadCertificates(c, logger)
 	if err != nil {

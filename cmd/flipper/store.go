@@ -48,6 +48,9 @@ func (p *program) withStore(a access, do func(ctx context.Context, c *cli.Comman
 		if err := checkOutput(c); err != nil {
 			return err
 		}
+		if err := checkNotNegative(c, "timeout"); err != nil {
+			return err
+		}
 		url := c.String("store")
 		s, err := openStore(url, a)
 		if err != nil {

@@ -232,3 +232,23 @@ func TestTerminalServe(t *testing.T) {
 	term.typed("", "C-c")
 	term.await(`(?s)msg=stopped.*\n> $`)
 }
+
+// What somebody wrote into a flag does not command the terminal; to a pipe it goes
+// byte for byte.
+func TestTerminalHostileData(t *testing.T) {
+	p := serve(t, t.TempDir(), "--store", "memory:")
+	const item = `{"feature_name": "A", "is_enabled": true, "meta": {"created_date": 1, "client_data": {"a": "\u009b31m\u202e"}}}`
+	raw := strings.NewReplacer(`\u009b`, "\u009b", `\u202e`, "\u202e").Replace(item)
+	file := filepath.Join(t.TempDir(), "flags.json")
+	must(t, os.WriteFile(file, []byte(`{"format": "flipper-flags-1", "flags": {"A": `+raw+`}}`), 0o600))
+	if stdout, stderr, code := outcome(t, "import", file, "--store", "thrift://"+p.thrift); code != 0 {
+		t.Fatal(stdout, stderr)
+	}
+	if stdout, stderr, code := outcome(t, "get", "A", "-o", "json", "--store", "thrift://"+p.thrift); stdout != raw+"\n" || code != 0 {
+		t.Errorf("%q%s%d", stdout, stderr, code)
+	}
+	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
+	for _, command := range []string{"flipper get A -o json", "flipper list -o json", "flipper data show A", "flipper get A"} {
+		term.run(command, regexp.QuoteMeta(`"\u009b31m\u202e"`), 0)
+	}
+}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -72,11 +73,11 @@ func parseValue(kind, text string) (targeting.Value, error) {
 	switch {
 	case kind == kindAny && (err != nil || isNotFinite(v)):
 		if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") || strings.HasPrefix(text, `"`) {
-			return targeting.Value{}, usagef("it looks like JSON, but %w (for text, write name:text=…)", err)
+			return targeting.Value{}, usagef(`it looks like JSON, such as ["a", "b"] or {"a": 1}, but %w (for text, write name:text=…)`, err)
 		}
 		return validText(text)
 	case err != nil && kind == kindJSON:
-		return targeting.Value{}, err
+		return targeting.Value{}, fmt.Errorf(`%w: write JSON, such as 42, "text" or ["a", "b"]`, err)
 	case err != nil && kind == kindFloat:
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
@@ -121,14 +122,21 @@ func parseAttributes(args []string, object string) ([]targeting.Attr, error) {
 		}
 		attrs = append(attrs, a)
 	}
-	if object == "" {
-		return attrs, nil
+	if object != "" {
+		more, err := splitAttributes(targeting.JSON(object))
+		if err != nil {
+			return nil, usagef(`--attributes: %w: write a JSON object, such as '{"user_id": 42}'`, err)
+		}
+		attrs = append(attrs, more...)
 	}
-	more, err := splitAttributes(targeting.JSON(object))
-	if err != nil {
-		return nil, usagef("--attributes: %w", err)
+	seen := map[string]bool{}
+	for _, a := range attrs {
+		if seen[a.Name] {
+			return nil, usagef("%q is given twice: leave one", a.Name)
+		}
+		seen[a.Name] = true
 	}
-	return append(attrs, more...), nil
+	return attrs, nil
 }
 
 // splitAttributes reads an object of attributes, in its order: the first check

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -127,6 +128,11 @@ func TestParseCheck(t *testing.T) {
 		"id__in:text=1,2":    `id in ["1", "2"]`,
 		"id__not_in=1,2":     "id not in [1, 2]",
 		"x=a>b":              `x = "a>b"`,
+		"plan = pro":         `plan = "pro"`,
+		"plan= pro":          `plan = " pro"`,
+		"plan=":              `plan = ""`,
+		"x:text=>18":         `x = ">18"`,
+		"a!=":                `a != ""`,
 	} {
 		conditions, err := parseConditions([]string{text})
 		if err != nil || describeConditions(conditions) != want {
@@ -146,6 +152,10 @@ func TestParseCheck(t *testing.T) {
 		"age:none=1":  "unknown kind",
 		"{}x":         "JSON",
 		"[1]":         "element 0",
+		"age=>18":     "the operators are",
+		"age=<18":     "the operators are",
+		"age>":        "the value is missing",
+		"plan__in=":   "the value is missing",
 	} {
 		if got, err := parseConditions([]string{text}); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
 			t.Errorf("%s: %s, %v, want %q", text, describeConditions(got), err, want)
@@ -153,22 +163,17 @@ func TestParseCheck(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"list", "get", "enable", "disable", "--store", "--output", "NEW_CHECKOUT", "OLD_CHECKOUT"}
+func TestDidYouMean(t *testing.T) {
+	names := []string{"list", "get", "--store", "NEW_CHECKOUT", "OLD_CHECKOUT", "\x1b[31m"}
 	for typed, want := range map[string]string{
-		"lst": "list", "lsit": "list", "LIST": "list", "gte": "get", "enabel": "enable", "--sotre": "--store", "--outptu": "--output",
-		"NEW_CHEKOUT": "NEW_CHECKOUT", "XYZ_CHECKOUT": "NEW_CHECKOUT OLD_CHECKOUT", "zzz": "", "": "", "xx": "",
+		"lst":          ": did you mean list?",
+		"--sotre":      ": did you mean --store?",
+		"XYZ_CHECKOUT": ": did you mean NEW_CHECKOUT or OLD_CHECKOUT?",
+		"\x1b[32m":     `: did you mean "\x1b[31m"?`,
+		"zzz":          "",
 	} {
-		if got := strings.Join(nearest(typed, names), " "); got != want {
-			t.Errorf("%s: %s, want %s", typed, got, want)
-		}
-	}
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"ab", "ba", 1}, {"größe", "grosse", 3}} {
-		if got := editDistance(c.a, c.b); got != c.want {
-			t.Errorf("%q, %q: %d, want %d", c.a, c.b, got, c.want)
+		if got := didYouMean(typed, names); got != want {
+			t.Errorf("%q: %s, want %s", typed, got, want)
 		}
 	}
 }
@@ -181,6 +186,8 @@ func TestRedacted(t *testing.T) {
 		"redis://:secret@h:1":           "redis://:xxxxx@h:1",
 		"redis+sentinel://h:1?sentinel_password=secret&master_name=m": "redis+sentinel://h:1?master_name=m&sentinel_password=xxxxx",
 		"redis://user:sec%ret@h:1":                                    "redis:xxxxx",
+		"user:secret@h:1":                                             "xxxxx",
+		"bolt:/data/a@b.db":                                           "bolt:/data/a@b.db",
 		"":                                                            "",
 	} {
 		if got := redacted(text); got != want {
@@ -196,6 +203,39 @@ func TestDisplay(t *testing.T) {
 		if got := display(name); got != want {
 			t.Errorf("%q: %s, want %s", name, got, want)
 		}
+	}
+}
+
+// A condition has room for one check of an operator on an attribute.
+func TestParseConditionsDropsNothing(t *testing.T) {
+	conditions, err := parseConditions([]string{"age>1", "age<5", "plan=pro"})
+	if got := describeConditions(conditions); err != nil || got != `age > 1 and age < 5 and plan = "pro"` {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, args := range [][]string{{"age>1", "age>2"}, {"plan=a", "x=1", "plan__eq=b"}} {
+		if got, err := parseConditions(args); exitCode(err) != exitUsage {
+			t.Errorf("%q: %s, %v", args, describeConditions(got), err)
+		}
+	}
+}
+
+// What a terminal might take for a command is not in messages; in JSON it is
+// escaped, so that the text stays equal.
+func TestEscape(t *testing.T) {
+	for text, want := range map[string]string{
+		"größe 'x' \u00a0…":    "größe 'x' \u00a0…",
+		"\x1b[31m\a":           `\x1b[31m\a`,
+		"\u009b2J\u202e\x7f":   `\u009b2J\u202e\x7f`,
+		"\x9b2J":               "\ufffd2J",
+		"\x1b one\r\ntwo\nthr": `\x1b one; two; thr`,
+	} {
+		if got := oneLine(errors.New(text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	const text = "{\"a\u009b\": [\"\u202e\U000e0001\",\n\t\"ß\"]}"
+	if got, want := escapeJSON(text), "{\"a\\u009b\": [\"\\u202e\\udb40\\udc01\",\n\t\"ß\"]}"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

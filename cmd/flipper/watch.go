@@ -50,6 +50,9 @@ func (p *program) watch(ctx context.Context, c *cli.Command, s *opened) error {
 		}
 		switch {
 		case ctx.Err() != nil:
+			if p.progress {
+				fmt.Fprintln(p.err) // the terminal shows ^C
+			}
 			return nil // the way to end it
 		case errors.Is(err, store.ErrUnavailable) && w.began:
 			w.tellLost(err)
@@ -144,7 +147,7 @@ func (w *watching) show(c exchange.Change) error {
 		if err != nil {
 			return err
 		}
-		return w.p.printf("%s", text)
+		return w.p.printJSON(string(text))
 	}
 	return w.p.printf("%s %s", now.Format(time.TimeOnly), w.p.describeChange(c))
 }
@@ -172,9 +175,15 @@ func (c *console) describeChange(change exchange.Change) string {
 			}
 			continue
 		}
-		fmt.Fprintf(&b, "\n    %s: %s -> %s", d.Part, d.Before, d.After)
+		// A stored form may have line breaks, between tokens, and what it has in
+		// texts is as somebody wrote it.
+		fmt.Fprintf(&b, "\n    %s: %s -> %s", d.Part, inOneLine(d.Before), inOneLine(d.After))
 	}
 	return b.String()
+}
+
+func inOneLine(text string) string {
+	return escapeJSON(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text))
 }
 
 // emptyParts are what a new flag has unless told otherwise.
