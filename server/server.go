@@ -147,8 +147,10 @@ func listen(ctx context.Context, what, address string) (net.Listener, error) {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s cannot listen on %s: another program does; stop it, or choose another address: %w", what, address, err)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("%s cannot listen on %s: ports below 1024 need privileges; choose a higher one: %w", what, address, err)
 	case err != nil:
-		return nil, fmt.Errorf("%s cannot listen: %w", what, err)
+		return nil, fmt.Errorf("%s cannot listen on %q: write HOST:PORT, where HOST is an address of this machine, as in 127.0.0.1:9090: %w", what, address, err)
 	}
 	return l, nil
 }
