@@ -145,12 +145,29 @@ func (i *imported) apply(ctx context.Context, s *opened, changes []exchange.Chan
 	}
 	err := i.showSummary("")
 	if len(errs) > 0 {
-		failed := errors.Join(errs...)
 		err = errors.Join(err, &restated{
-			fmt.Sprintf("%d of %d changes done, run it again for the rest: %v", len(i.done), i.total, failed), failed,
+			fmt.Sprintf("%d of %d changes done, run it again for the rest: %s", len(i.done), i.total, someOf(errs)), errors.Join(errs...),
 		})
 	}
 	return err
+}
+
+// shownErrors is how many errors of an import are told at most: thousands of
+// conflicts are no message.
+const shownErrors = 3
+
+// someOf tells of errors. The last comes first: only the last can be that the
+// store failed.
+func someOf(errs []error) string {
+	last := len(errs) - 1
+	told := []string{errs[last].Error()}
+	for _, err := range errs[:min(last, shownErrors-1)] {
+		told = append(told, err.Error())
+	}
+	if more := len(errs) - len(told); more > 0 {
+		told = append(told, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(told, "; ")
 }
 
 // showSummary says how many flags there were of each kind.

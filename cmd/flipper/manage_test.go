@@ -109,9 +109,13 @@ func TestManageOverTLS(t *testing.T) {
 	if got := flipperRun(t, "create", "X", "--store", url+"&cert="+c.certificate+"&key="+c.key); got != "created X\n" {
 		t.Error(got)
 	}
-	for _, bad := range []string{"thrift://" + p.thrift, "thrifts://" + p.thrift, url} {
+	for bad, want := range map[string]string{
+		"thrift://" + p.thrift:  "speaks TLS: write thrifts:// in place of thrift://",
+		"thrifts://" + p.thrift: "--store right?",
+		url:                     "--store right?",
+	} {
 		stdout, stderr, code := outcome(t, "list", "--store", bad, "--timeout", "5s")
-		if code != 4 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--store right?") {
+		if code != 4 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %s%s%d", bad, stdout, stderr, code)
 		}
 	}

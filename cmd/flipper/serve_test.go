@@ -201,6 +201,9 @@ func TestServeBeforeItsStore(t *testing.T) {
 	eventually(t, "a word in the log", func() bool {
 		return strings.Contains(p.log.String(), "not ready: the store could not be read yet, and is asked again until it can")
 	})
+	if _, stderr, code := outcome(t, "list", "--store", "thrift://"+p.thrift); code != 4 || !strings.Contains(stderr, "cannot reach its own store: see its log") {
+		t.Errorf("%s%d", stderr, code)
+	}
 	proxy.Heal()
 	eventually(t, "ready", func() bool { return readiness() == "200 ok\n" })
 	eventually(t, "the flags in the log", func() bool { return strings.Contains(p.log.String(), `msg="flags are loaded"`) })

@@ -127,6 +127,14 @@ func (s *patientStore) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
+const (
+	// tlsAlertAsSize is how the Thrift client tells of a TLS server: it takes the
+	// beginning of an alert, 0x15 0x03 0x01, for the size of an answer.
+	tlsAlertAsSize = "size exceeded max allowed: 352518"
+	// serverStoreFailed is what a flag service says if its store does not answer.
+	serverStoreFailed = "the flag store failed"
+)
+
 // explain puts what to do first, where the cause alone leaves a person without
 // an idea. The chain of errors stays.
 func explain(err error, url string) error {
@@ -148,6 +156,10 @@ func explain(err error, url string) error {
 		return advise("wrong password: put %s://USER:PASSWORD@HOST:PORT into FLIPPER_STORE", scheme)
 	case strings.HasPrefix(scheme, "thrift") && errors.Is(err, syscall.ECONNREFUSED):
 		return advise("no server at %s: start one with flipper serve, or name another --store", shown)
+	case scheme == "thrift" && strings.Contains(text, tlsAlertAsSize):
+		return advise("the server at %s speaks TLS: write thrifts:// in place of thrift://", shown)
+	case strings.Contains(text, serverStoreFailed):
+		return advise("the server at %s cannot reach its own store: see its log", shown)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return advise("nothing listens at %s: is the server running, and is --store right?", shown)
 	case errors.Is(err, context.DeadlineExceeded):

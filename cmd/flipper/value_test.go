@@ -239,6 +239,16 @@ func TestEscape(t *testing.T) {
 	}
 }
 
+func TestSomeOf(t *testing.T) {
+	var errs []error
+	for i, want := range []string{"e0", "e1; e0", "e2; e0; e1", "e3; e0; e1; and 1 more", "e4; e0; e1; and 2 more"} {
+		errs = append(errs, fmt.Errorf("e%d", i))
+		if got := someOf(errs); got != want {
+			t.Errorf("%d: %q, want %q", i, got, want)
+		}
+	}
+}
+
 // Whatever the line, there is one line in answer, and it is an object.
 func FuzzEvaluateLine(f *testing.F) {
 	f.Add(`{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1}}, "attributes": {"a": 1}, "now": 1.5}`)
