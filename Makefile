@@ -15,7 +15,7 @@ GOVULNCHECK = $(GO_RUN) golang.org/x/vuln/cmd/govulncheck@v1.8.0
 GENERATED = internal/featureflagstore
 
 # Modules of their own inside this one, which ./... leaves out.
-MODULES = bench openfeature telemetry/flipperotel
+MODULES = bench examples/storefront openfeature telemetry/flipperotel
 
 .PHONY: help
 help: ## Show this help
