@@ -24,7 +24,7 @@ func main() {
 }
 
 // start reads the settings and serves until a signal comes.
-func start(logger *slog.Logger) (err error) {
+func start(logger *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -33,7 +33,7 @@ func start(logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer within(ctx, &err, telemetry.Close)
+	defer finish(ctx, logger, "telemetry", telemetry.Close)
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(os.Getenv("LISTEN"), "127.0.0.1:8080"))
 	if err != nil {

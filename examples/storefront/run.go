@@ -53,7 +53,7 @@ func run(ctx context.Context, s service) (err error) {
 		return err
 	}
 	defer hook.Close()
-	defer within(ctx, &err, s.telemetry.metrics.ForceFlush) // the hook takes its metrics with it
+	defer finish(ctx, s.logger, "metrics", s.telemetry.metrics.ForceFlush) // the hook takes its metrics with it
 	observer, err := flipperotel.NewObserver(
 		flipperotel.WithMeterProvider(s.telemetry.metrics),
 		flipperotel.WithTracerProvider(s.telemetry.traces))
@@ -63,7 +63,7 @@ func run(ctx context.Context, s service) (err error) {
 	impressions := impression.New(flipperslog.New(s.logger).Handle,
 		impression.WithAttributes("plan"), // and nothing that says who it was
 		impression.WithLogger(s.logger))
-	defer within(ctx, &err, impressions.Close)
+	defer finish(ctx, s.logger, "impressions", impressions.Close)
 
 	// The store, observed, and a mirror of it in memory, which answers.
 	backend, closeBackend, err := openStore(s.storeURL, s.logger)
@@ -90,7 +90,7 @@ func run(ctx context.Context, s service) (err error) {
 	// The same flags, for code that knows OpenFeature only. Most programs use the
 	// SDK's global API instead of one of their own; tests want one each.
 	api := isolated.NewAPI()
-	defer within(ctx, &err, api.Shutdown)
+	defer finish(ctx, s.logger, "OpenFeature", api.Shutdown)
 	// The SDK does not wait when ctx ends, and may then initialise a provider after
 	// it has shut it down.
 	if err := api.SetProviderAndWait(context.WithoutCancel(ctx), flipperopenfeature.NewProvider(features)); err != nil {
@@ -133,10 +133,12 @@ func serve(ctx context.Context, listener net.Listener, handler http.Handler) err
 	return <-stopped
 }
 
-// within calls a function that ends something, although ctx has ended, and adds its
-// error to err.
-func within(ctx context.Context, err *error, end func(context.Context) error) {
+// finish calls a function that ends something, although ctx has ended, and logs what
+// it fails with: a collector that is gone is no reason to exit with an error.
+func finish(ctx context.Context, logger *slog.Logger, what string, end func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	*err = errors.Join(*err, end(ctx))
+	if err := end(ctx); err != nil {
+		logger.Warn("could not finish "+what, "error", err)
+	}
 }
