@@ -116,23 +116,27 @@ func TestTerminalCompletion(t *testing.T) {
 	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
 	term.typed("source <(flipper completion bash); echo sourced", "Enter")
 	term.await(`\nsourced\n> $`)
+	// A mark typed behind the key shows that the key was answered, and where it left
+	// the line.
 	for typed, want := range map[string]string{
-		"flipper lis":                        `> flipper list $`,
-		"flipper --outp":                     `> flipper --output $`,
-		"flipper data sh":                    `> flipper data show $`,
-		"flipper list -o js":                 `> flipper list -o json $`,
-		"flipper get --output=j":             `> flipper get --output=json $`,
-		"flipper get NEW":                    `> flipper get NEW_CHECKOUT $`,
-		"flipper list --store thrift:":       `> flipper list --store thrift:// $`,
-		"flipper list --store redis+cluster": `> flipper list --store redis\+cluster:// $`,
-		"flipper list --store bolt:":         `> flipper list --store bolt: $`,
+		"flipper lis":                        `flipper list |`,
+		"flipper --outp":                     `flipper --output |`,
+		"flipper data sh":                    `flipper data show |`,
+		"flipper list -o js":                 `flipper list -o json |`,
+		"flipper get --output=j":             `flipper get --output=json |`,
+		"flipper get NEW":                    `flipper get NEW_CHECKOUT |`,
+		"flipper list --store thrift:":       `flipper list --store thrift:// |`,
+		"flipper list --store redis+cluster": `flipper list --store redis+cluster:// |`,
+		// What is there already is left for a path to follow.
+		"flipper list --store bolt:": `flipper list --store bolt:|`,
 		// What the shell would run is quoted.
-		"flipper get we": `> flipper get we:ird\\\$\\\(date\\\)x $`,
+		"flipper get we": `flipper get we:ird\$\(date\)x |`,
 	} {
 		term.typed("clear", "Enter")
 		term.await(`^> $`)
 		term.typed(typed, "Tab")
-		term.await(want)
+		term.typed("|")
+		term.await(`^> ` + regexp.QuoteMeta(want) + ` $`)
 		term.typed("", "C-u") // C-c would end the completion that may be under way
 		term.await(`^> $`)
 	}

@@ -15,6 +15,7 @@ _flipper() {
 	COMPREPLY=()
 	while IFS=$'\t' read -r candidate _; do
 		candidate=${candidate#"$cut"}
+		[[ $candidate ]] || continue # it is there already
 		printf -v candidate %q "$candidate"
 		COMPREPLY+=("$candidate")
 	done < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
