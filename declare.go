@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/flipper-go/flipper/store"
@@ -88,6 +89,12 @@ func (n Namespace) Declare(name string, opts ...DeclareOption) *Declaration {
 	return Declare(name, opts...)
 }
 
+// Contains reports whether a flag of this name is declared in the namespace, by
+// this program or another. The empty namespace contains all names.
+func (n Namespace) Contains(name string) bool {
+	return n == "" || strings.HasPrefix(name, string(n)+".")
+}
+
 // Name gives the flag's name.
 func (d *Declaration) Name() string { return d.name }
 
@@ -109,8 +116,11 @@ func (d *Declaration) IsEnabled(ctx context.Context, c *FeatureFlagClient, attrs
 	return c.IsEnabledOr(ctx, d.name, d.byDefault, attrs...)
 }
 
-// Flag gives a handle to the flag. It does not know of the declared default.
-func (d *Declaration) Flag(c *FeatureFlagClient) *FeatureFlag { return c.Get(d.name) }
+// Flag gives a handle to the flag: where there is no answer, it gives the declared
+// default.
+func (d *Declaration) Flag(c *FeatureFlagClient) *FeatureFlag {
+	return &FeatureFlag{client: c, name: d.name, otherwise: d.byDefault}
+}
 
 // clientData gives what is stored of the declaration with the flag.
 func (d *Declaration) clientData() map[string]any {
@@ -171,7 +181,8 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 // default, and with description, owner and expires (as 2006-01-02) in their client
 // data. A flag that is stored stays as it is, whatever is declared. Call it when
 // the program starts; several may do so at once. It registers as many as it can,
-// and returns the errors joined. Two declarations of one name give an error that
+// and returns the errors joined: call it again until there is none, if the store
+// may be down when the program starts. Two declarations of one name give an error that
 // matches [store.ErrInvalid], and nothing is created.
 func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...*Declaration) error {
 	if err := checkDeclarations(declarations); err != nil {
@@ -180,7 +191,7 @@ func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...*Decla
 	var failed []error
 	for _, d := range declarations {
 		// Most are there: to ask first spares the handlers of events.
-		exists, err := c.Exists(ctx, d.name)
+		exists, err := c.isStored(ctx, d.name)
 		if err == nil && !exists {
 			_, err = c.Create(ctx, d.name, WithEnabled(d.byDefault), WithClientData(d.clientData()))
 		}

@@ -81,6 +81,45 @@ func TestDeclaredDefault(t *testing.T) {
 	}
 }
 
+// The handle of a declaration answers its default, and hooks hear of that answer.
+func TestDeclaredDefaultOfHandle(t *testing.T) {
+	var heard journal
+	c := newClient(t, flipper.WithHook(&heard))
+	flag := declared.NewUI.Flag(c)
+	e := flag.Evaluate(t.Context())
+	if !flag.Default() || !flag.IsEnabled(t.Context()) || !e.Enabled || e.Err == nil {
+		t.Errorf("%+v", e)
+	}
+	if e := flag.EvaluateOr(t.Context(), false); e.Enabled || flag.IsEnabledOr(t.Context(), false) {
+		t.Errorf("the caller's own default does not win: %+v", e)
+	}
+	if c.Get(flag.Name()).Default() || c.Get(flag.Name()).IsEnabled(t.Context()) || c.Evaluate(t.Context(), flag.Name()).Enabled {
+		t.Error("a handle that is not of the declaration has its default")
+	}
+	var enabled []bool
+	for _, i := range heard.take() {
+		enabled = append(enabled, i.Enabled)
+	}
+	if want := []bool{true, true, false, false, false, false}; !slices.Equal(enabled, want) {
+		t.Errorf("the hook heard %t, want %t", enabled, want)
+	}
+	mustCreate(t, c, "web.new_ui")
+	if flag.IsEnabled(t.Context()) || flag.Evaluate(t.Context()).Enabled {
+		t.Error("the default wins over what is stored")
+	}
+}
+
+func TestNamespace(t *testing.T) {
+	for name, want := range map[string]bool{"web.new_ui": true, "web.a.b": true, "web": false, "webbed.x": false, "other": false, "": false} {
+		if got := web.Contains(name); got != want {
+			t.Errorf("%q: %t", name, got)
+		}
+		if !flipper.Namespace("").Contains(name) {
+			t.Errorf("%q is not in the empty namespace", name)
+		}
+	}
+}
+
 func TestRegister(t *testing.T) {
 	s := memory.New()
 	c := flipper.New(s, quiet())

@@ -34,7 +34,7 @@ const (
 
 // An Evaluation is an answer, and how it came about.
 type Evaluation struct {
-	// Enabled is the answer. It is false if there is an error.
+	// Enabled is the answer. If there is an error, it is the caller's default.
 	Enabled bool
 	// Reason says what decided.
 	Reason Reason
@@ -95,7 +95,16 @@ func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise, 
 // Evaluate is [FeatureFlagClient.IsEnabled] with the reason, and with the error
 // instead of a report.
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
+	return c.EvaluateOr(ctx, name, false, attrs...)
+}
+
+// EvaluateOr is [FeatureFlagClient.Evaluate] with another answer than false for
+// when there is none.
+func (c *FeatureFlagClient) EvaluateOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) Evaluation {
 	on, reason, err := c.evaluate(ctx, name, c.peek(name), attrs)
+	if err != nil {
+		on = otherwise
+	}
 	e := Evaluation{Enabled: on, Reason: reason, Err: err}
 	date(&e, c.dated, name)
 	if c.observers != nil {

@@ -22,6 +22,9 @@ type FeatureFlag struct {
 	client *FeatureFlagClient
 	name   string
 
+	// otherwise is the answer where there is none: false, or what was declared.
+	otherwise bool
+
 	// kept is what the flag, if it is plain, answered: version<<1, and 1 if it was
 	// on. The version is that of the flags then, which is never 0. It is a number,
 	// not a pointer, so that handles that are made to be asked once stay on the
@@ -32,9 +35,14 @@ type FeatureFlag struct {
 // Name gives the flag's name.
 func (f *FeatureFlag) Name() string { return f.name }
 
-// IsEnabled is [FeatureFlagClient.IsEnabled].
+// Default gives the handle's answer where there is none: false, or the default of
+// the [Declaration] that the handle is from.
+func (f *FeatureFlag) Default() bool { return f.otherwise }
+
+// IsEnabled is [FeatureFlagClient.IsEnabled]. Where there is no answer, it gives
+// [FeatureFlag.Default].
 func (f *FeatureFlag) IsEnabled(ctx context.Context, attrs ...Attr) bool {
-	return f.IsEnabledOr(ctx, false, attrs...)
+	return f.IsEnabledOr(ctx, f.otherwise, attrs...)
 }
 
 // IsEnabledOr is [FeatureFlagClient.IsEnabledOr].
@@ -58,9 +66,15 @@ func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...
 	return c.isEnabled(ctx, f.name, flag, otherwise, attrs)
 }
 
-// Evaluate is [FeatureFlagClient.Evaluate].
+// Evaluate is [FeatureFlagClient.Evaluate]. Where there is no answer, it gives
+// [FeatureFlag.Default].
 func (f *FeatureFlag) Evaluate(ctx context.Context, attrs ...Attr) Evaluation {
-	return f.client.Evaluate(ctx, f.name, attrs...)
+	return f.client.EvaluateOr(ctx, f.name, f.otherwise, attrs...)
+}
+
+// EvaluateOr is [FeatureFlagClient.EvaluateOr].
+func (f *FeatureFlag) EvaluateOr(ctx context.Context, otherwise bool, attrs ...Attr) Evaluation {
+	return f.client.EvaluateOr(ctx, f.name, otherwise, attrs...)
 }
 
 // Lookup is [FeatureFlagClient.Lookup].

@@ -191,7 +191,7 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 	}
 	event := Event{Type: PreCreate, Name: name, Enabled: n.enabled, ClientData: n.clientData, Conditions: n.conditions, Bucketer: n.bucketer}
 	if c.events.handles(PreCreate) {
-		if taken, err := c.Exists(ctx, name); err != nil {
+		if taken, err := c.isStored(ctx, name); err != nil {
 			return err
 		} else if taken {
 			return store.ErrExists
@@ -229,6 +229,18 @@ func (c *FeatureFlagClient) Exists(ctx context.Context, name string) (bool, erro
 		return false, nil
 	}
 	return false, fmt.Errorf("look up flag %q: %w", name, err)
+}
+
+// isStored is [FeatureFlagClient.Exists], but does not take a stale answer for a
+// yes: what a mirror begins with may never have been stored.
+func (c *FeatureFlagClient) isStored(ctx context.Context, name string) (bool, error) {
+	exists, err := c.Exists(ctx, name)
+	if exists && c.dated != nil {
+		if _, stale := c.dated.Age(name); stale {
+			return false, nil
+		}
+	}
+	return exists, err
 }
 
 // Enable switches a flag on: from then on its conditions and bucketer decide. If

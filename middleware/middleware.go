@@ -33,7 +33,8 @@
 //
 // A guard never answers with an error of the store. A flag that does not exist,
 // or whose state cannot be had within the client's time-out (see
-// [flipper.WithTimeout]), is off, unless [WithDefault] says otherwise; the client
+// [flipper.WithTimeout]), is off, unless the flag's declaration or
+// [WithDefault] says otherwise; the client
 // reports why. A panic of an [Extractor] or a handler is left to the server.
 //
 // # Trust

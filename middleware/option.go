@@ -18,7 +18,8 @@ func WithFallback(fallback http.Handler) Option {
 
 // WithDefault sets what counts as the flag's answer where there is none: it does
 // not exist, its store cannot tell in time, or a condition cannot be evaluated.
-// The default is false, off; with true the guard fails open.
+// With true the guard fails open. The default is the flag's own, see
+// [flipper.FeatureFlag.Default]: false, off, unless it was declared otherwise.
 func WithDefault(on bool) Option {
 	return func(g *guard) { g.otherwise = on }
 }

@@ -15,7 +15,7 @@ import (
 // The flag is asked at every request, with the attributes that its context
 // carries: put [Attributes] around the guard, or use [WithAttributes].
 func Require(flag *flipper.FeatureFlag, opts ...Option) func(http.Handler) http.Handler {
-	g := guard{flag: flag, fallback: http.NotFoundHandler()}
+	g := guard{flag: flag, otherwise: flag.Default(), fallback: http.NotFoundHandler()}
 	for _, opt := range opts {
 		opt(&g)
 	}

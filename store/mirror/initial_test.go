@@ -24,13 +24,16 @@ import (
 func withInitial(flags ...*store.Flag) mirror.Option { return mirror.WithInitial(flags) }
 
 func TestInitial(t *testing.T) {
+	var handled flipper.Events
+	handled.On(flipper.PreCreate, func(context.Context, flipper.Event) error { return nil })
 	for _, c := range []struct {
 		name   string
 		fault  func(*flippertest.Store)
 		within time.Duration // the mirror is ready
+		events *flipper.Events
 	}{
-		{"Fails", func(s *flippertest.Store) { s.Fail(nil) }, 0},
-		{"Stalled", func(s *flippertest.Store) { s.Stall() }, 500 * time.Millisecond},
+		{"Fails", func(s *flippertest.Store) { s.Fail(nil) }, 0, &handled},
+		{"Stalled", func(s *flippertest.Store) { s.Stall() }, 500 * time.Millisecond, new(flipper.Events)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -38,7 +41,7 @@ func TestInitial(t *testing.T) {
 				c.fault(beneath.Store())
 				start := time.Now()
 				s := over(t, beneath.Store(), withInitial(&store.Flag{Name: "X", Enabled: true}, &store.Flag{Name: "GONE"}))
-				features := flipper.New(s, flipper.WithLogger(slog.New(slog.DiscardHandler)))
+				features := flipper.New(s, flipper.WithLogger(slog.New(slog.DiscardHandler)), flipper.WithEvents(c.events))
 
 				// The first answer already is that of the initial flag.
 				e := features.Evaluate(t.Context(), "X")
@@ -62,10 +65,23 @@ func TestInitial(t *testing.T) {
 				if err := features.Disable(ctx, "X"); !errors.Is(err, store.ErrUnavailable) {
 					t.Errorf("a write: %v", err)
 				}
+				// That GONE is an initial flag does not make it a stored one.
+				gone := flipper.Declare("GONE")
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := features.Register(ctx, gone); !errors.Is(err, store.ErrUnavailable) {
+					t.Errorf("registration: %v", err)
+				}
 
 				beneath.Store().Recover()
 				time.Sleep(time.Minute)
 				wantFlags(t, s, "NEW", "X")
+				if err := features.Register(t.Context(), gone); err != nil {
+					t.Error(err)
+				}
+				if err := features.Destroy(t.Context(), gone.Name()); err != nil { // it was created
+					t.Error(err)
+				}
 				if e := features.Evaluate(t.Context(), "X"); e.Enabled || e.Age != 0 {
 					t.Errorf("%+v after it recovered", e)
 				}
