@@ -223,7 +223,7 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 // splitStored gives the members of a stored form and of its meta, in the space
 // given if that is enough.
 func splitStored(fieldSpace, metaSpace []targeting.Field, text targeting.JSON) (fields, meta []targeting.Field, err error) {
-	if fields, err = targeting.AppendFields(fieldSpace, text); err != nil {
+	if fields, meta, err = targeting.AppendFieldsWithin(fieldSpace, metaSpace, text, fieldMeta); err != nil {
 		return nil, nil, err
 	}
 	for _, required := range [...]string{fieldName, fieldEnabled, fieldMeta} {
@@ -231,8 +231,8 @@ func splitStored(fieldSpace, metaSpace []targeting.Field, text targeting.JSON) (
 			return nil, nil, fmt.Errorf("%w: %s is missing", ErrInvalid, required)
 		}
 	}
-	if meta, err = targeting.AppendFields(metaSpace, targeting.GetField(fields, fieldMeta)); err != nil {
-		return nil, nil, fmt.Errorf("meta: %w", err)
+	if targeting.GetField(fields, fieldMeta)[0] != '{' {
+		return nil, nil, fmt.Errorf("%w: meta: an object is needed", ErrInvalid)
 	}
 	if targeting.GetField(meta, fieldCreated) == "" {
 		return nil, nil, fmt.Errorf("%w: meta.created_date is missing", ErrInvalid)
@@ -268,10 +268,11 @@ func conditionsJSON(conditions []targeting.Condition, form func(targeting.Condit
 }
 
 // Decode reads the stored form of the flag of a name, as the Python client does:
-// it accepts what that accepts. The error is an [*UnreadableError].
+// it accepts what that accepts. The error is an [*UnreadableError]. The flag keeps
+// the text, or a copy of it if it is bytes.
 //
 // A ramp that was stored without a start begins when it is read.
-func Decode(name string, text []byte) (*Flag, error) {
+func Decode[Text ~string | ~[]byte](name string, text Text) (*Flag, error) {
 	f, err := decode(name, targeting.JSON(text))
 	if err != nil {
 		return nil, &UnreadableError{name, err}
@@ -302,7 +303,11 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 		}
 	}
 	if text := targeting.GetField(meta, fieldBucketer); text != "" {
-		if s.bucketer, err = targeting.ParseBucketer(text, time.Now()); err != nil {
+		var now time.Time // for ramps; most flags have none, and to ask the clock takes a while
+		if text != noOpBucketer {
+			now = time.Now()
+		}
+		if s.bucketer, err = targeting.ParseBucketer(text, now); err != nil {
 			return nil, err
 		}
 	}
@@ -314,6 +319,8 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 	}
 	return &made.flag, nil
 }
+
+var noOpBucketer = targeting.Bucketer{}.JSON()
 
 // parseCreated reads the seconds since 1970, of which the text is JSON. ok is false
 // if it is something else than an int.
@@ -329,7 +336,8 @@ func isFalseValue(text targeting.JSON) bool {
 		return true
 	}
 	if text[0] == '{' || text[0] == '[' {
-		return strings.Trim(string(text[1:len(text)-1]), " \t\r\n") == ""
+		inside := strings.TrimLeft(string(text[1:]), " \t\r\n")
+		return len(inside) == 1 // the closing bracket
 	}
 	v, err := targeting.ParseJSON(text)
 	if err != nil {

@@ -58,6 +58,42 @@ func FuzzValueJSON(f *testing.F) {
 	})
 }
 
+// FuzzFields: what is skipped is what can be read, and members within members are
+// those that reading them by themselves gives.
+func FuzzFields(f *testing.F) {
+	for _, text := range []string{
+		`{"meta": {"a": 1, "b": [2.5e3, "x"]}, "other": null}`,
+		`{"meta": {"a": 1}, "meta": {"b": -Infinity}}`,
+		`{"meta": {"a": 1, "a": 2}, "meta": 3}`,
+		`{"meta": [1], "meta": {}}`,
+		` { "met\u0061" : { "meta" : {"a": 1} } } `,
+		`{"meta": {"a": ` + strings.Repeat("9", 4301) + `}}`,
+		`{"meta": {"a": 01}}`, `{"meta": {"a": 1}`, `{"meta": {"a": 1}} x`, `{"meta": {"a"}}`, `[]`,
+		`{"meta": {"0":0,"1":1,"2":2,"3":3,"4":4,"5":5,"6":6,"7":7,"8":8,"9":9,"a":0,"b":1,"c":2,"d":3,"e":4,"f":5,"g":6,"a":7,"g":8}}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, readErr := targeting.ParseJSON(targeting.JSON(text))
+		fields, err := targeting.SplitObject(targeting.JSON(text))
+		if readErr == nil && v.Kind() == targeting.KindObject != (err == nil) || readErr != nil && err == nil {
+			t.Fatalf("read: %v, split: %v", readErr, err)
+		}
+		before := []targeting.Field{{Name: "a", Value: "0"}}
+		outer, inner, withinErr := targeting.AppendFieldsWithin(before, before, targeting.JSON(text), "meta")
+		if (err == nil) != (withinErr == nil) {
+			t.Fatalf("split: %v, within: %v", err, withinErr)
+		}
+		if err != nil {
+			return
+		}
+		want, _ := targeting.SplitObject(targeting.GetField(fields, "meta"))
+		if !slices.Equal(outer[1:], fields) || !slices.Equal(inner[1:], want) || outer[0] != before[0] || inner[0] != before[0] {
+			t.Fatalf("%v and %v, want %v and %v", outer, inner, fields, want)
+		}
+	})
+}
+
 // FuzzConditions: reading and evaluating conditions never panics, and the form
 // that the Python client would write is read as the same conditions.
 func FuzzConditions(f *testing.F) {

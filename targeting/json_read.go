@@ -76,43 +76,11 @@ func SplitObject(text JSON) ([]Field, error) { return AppendFields(nil, text) }
 // AppendFields appends what [SplitObject] gives to fields, so that a caller who
 // brings room for a few saves an allocation. On an error it gives nil.
 func AppendFields(fields []Field, text JSON) ([]Field, error) {
+	set := newFieldSet(fields)
 	p := parser{text: string(text)}
-	if err := p.checkUTF8(); err != nil {
-		return nil, err
-	}
-	p.space()
-	if p.peek(0) != '{' {
-		return nil, p.errorf("an object is needed")
-	}
-	before := len(fields)
-	var places map[string]int // of the fields, once they are many
-	more, err := p.begin('}')
-	for ; more; more, err = p.next('}') {
-		name, value, err := p.field()
-		if err != nil {
-			return nil, err
-		}
-		place := -1
-		if fields := fields[before:]; len(fields) < minSet {
-			place = slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
-		} else {
-			if places == nil {
-				places = make(map[string]int)
-				for i, f := range fields {
-					places[f.Name] = i
-				}
-			}
-			if i, ok := places[name]; ok {
-				place = i
-			} else {
-				places[name] = len(fields)
-			}
-		}
-		if place >= 0 {
-			fields[before+place].Value = value
-			continue
-		}
-		fields = append(fields, Field{name, value})
+	err := p.start()
+	if err == nil {
+		set, err = p.members(set, 1)
 	}
 	if err == nil {
 		err = p.end()
@@ -120,16 +88,114 @@ func AppendFields(fields []Field, text JSON) ([]Field, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fields, nil
+	return set.fields, nil
 }
 
-// field reads a member of an object.
-func (p *parser) field() (name string, value JSON, err error) {
-	if name, err = p.name(); err != nil {
-		return "", "", err
+// AppendFieldsWithin is [AppendFields], and appends to inner the members of the
+// object that the member of a name is, so that it is not read twice. If that
+// member is something else, or missing, inner stays as it is.
+func AppendFieldsWithin(fields, inner []Field, text JSON, name string) (outer, within []Field, err error) {
+	set, innerSet := newFieldSet(fields), newFieldSet(inner)
+	p := parser{text: string(text)}
+	if err = p.start(); err == nil {
+		set, innerSet, err = p.membersWithin(set, innerSet, name)
 	}
-	value, err = p.skipped(1)
-	return name, value, err
+	if err == nil {
+		err = p.end()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return set.fields, innerSet.fields, nil
+}
+
+// A fieldSet collects the members of an object. It is handed on by value, so that
+// the room that a caller brings can stay on the caller's stack.
+type fieldSet struct {
+	fields []Field
+	before int            // how many there were already
+	places map[string]int // of the members, once they are many
+}
+
+func newFieldSet(fields []Field) fieldSet { return fieldSet{fields: fields, before: len(fields)} }
+
+// with adds a member. Of a name given twice, the last value counts, at the place of
+// the first.
+func (s fieldSet) with(name string, value JSON) fieldSet {
+	members := s.fields[s.before:]
+	if len(members) < minSet {
+		for i := range members {
+			if members[i].Name == name {
+				members[i].Value = value
+				return s
+			}
+		}
+	} else {
+		if s.places == nil {
+			s.places = make(map[string]int)
+			for i, f := range members {
+				s.places[f.Name] = i
+			}
+		}
+		if i, ok := s.places[name]; ok {
+			members[i].Value = value
+			return s
+		}
+		s.places[name] = len(members)
+	}
+	s.fields = append(s.fields, Field{name, value})
+	return s
+}
+
+// members reads an object whose values are nested to a depth.
+func (p *parser) members(set fieldSet, depth int) (fieldSet, error) {
+	if p.peek(0) != '{' {
+		return set, p.errorf("an object is needed")
+	}
+	more, err := p.begin('}')
+	for ; more; more, err = p.next('}') {
+		name, err := p.name()
+		if err != nil {
+			return set, err
+		}
+		value, err := p.skipped(depth)
+		if err != nil {
+			return set, err
+		}
+		set = set.with(name, value)
+	}
+	return set, err
+}
+
+// membersWithin reads an object, and the members of the object that is its member
+// of a name.
+func (p *parser) membersWithin(set, within fieldSet, inner string) (fieldSet, fieldSet, error) {
+	if p.peek(0) != '{' {
+		return set, within, p.errorf("an object is needed")
+	}
+	before := within
+	more, err := p.begin('}')
+	for ; more; more, err = p.next('}') {
+		name, err := p.name()
+		if err != nil {
+			return set, within, err
+		}
+		start := p.pos
+		switch {
+		case name != inner:
+			err = p.skip(1)
+		case p.peek(0) == '{':
+			within, err = p.members(before, 2) // of a name given twice, the last counts
+		default:
+			within = before
+			err = p.skip(1)
+		}
+		if err != nil {
+			return set, within, err
+		}
+		set = set.with(name, JSON(p.text[start:p.pos]))
+	}
+	return set, within, err
 }
 
 // objectFields gives what [AppendFields] does if text is an object. If it is
@@ -173,6 +239,15 @@ func (p *parser) checkUTF8() error {
 		i += size
 	}
 	return p.errorf("not UTF-8")
+}
+
+// start checks the whole text, and goes to its first value.
+func (p *parser) start() error {
+	if err := p.checkUTF8(); err != nil {
+		return err
+	}
+	p.space()
+	return nil
 }
 
 func (p *parser) space() {
@@ -287,7 +362,7 @@ func (p *parser) skip(depth int) (err error) {
 			}
 		}
 	case c == '-' || isDigit(c):
-		_, err = p.number()
+		_, _, err = p.numberText()
 	default:
 		_, err = p.word()
 	}
@@ -351,20 +426,37 @@ func (p *parser) name() (string, error) {
 
 // number reads an int or float, or -Infinity.
 func (p *parser) number() (Value, error) {
+	text, isInt, err := p.numberText()
+	if err != nil {
+		return Value{}, err
+	}
+	if isInt {
+		return p.int(text)
+	}
+	// Out of range is an infinity or zero, as in Python.
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return Value{}, p.errorf("%v", err)
+	}
+	return Float(f), nil
+}
+
+// numberText reads a number, but makes nothing of it.
+func (p *parser) numberText() (text string, isInt bool, err error) {
 	start := p.pos
 	if p.text[p.pos] == '-' {
 		p.pos++
 		if strings.HasPrefix(p.text[p.pos:], "Infinity") {
 			p.pos += len("Infinity")
-			return Float(math.Inf(-1)), nil
+			return p.text[start:p.pos], false, nil
 		}
 	}
 	whole := p.digits()
 	if whole == 0 || whole > 1 && p.text[p.pos-whole] == '0' {
 		p.pos = start
-		return Value{}, p.errorf("a number begins with one digit, or with one that is not 0")
+		return "", false, p.errorf("a number begins with one digit, or with one that is not 0")
 	}
-	isInt := true
+	isInt = true
 	if p.peek(0) == '.' && isDigit(p.peek(1)) {
 		isInt = false
 		p.pos++
@@ -381,24 +473,15 @@ func (p *parser) number() (Value, error) {
 			p.digits()
 		}
 	}
-	text := p.text[start:p.pos]
-	if isInt {
-		return p.int(text, whole)
+	if isInt && whole > maxIntDigits {
+		return "", false, p.errorf("an int of more than %d digits", maxIntDigits)
 	}
-	// Out of range is an infinity or zero, as in Python.
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return Value{}, p.errorf("%v", err)
-	}
-	return Float(f), nil
+	return p.text[start:p.pos], isInt, nil
 }
 
-func (p *parser) int(text string, digits int) (Value, error) {
+func (p *parser) int(text string) (Value, error) {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return Int(i), nil
-	}
-	if digits > maxIntDigits {
-		return Value{}, p.errorf("an int of more than %d digits", maxIntDigits)
 	}
 	i, ok := new(big.Int).SetString(text, 10)
 	if !ok {
@@ -417,11 +500,11 @@ func (p *parser) peek(ahead int) byte {
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func (p *parser) digits() (n int) {
-	for isDigit(p.peek(0)) {
+	start := p.pos
+	for p.pos < len(p.text) && isDigit(p.text[p.pos]) {
 		p.pos++
-		n++
 	}
-	return n
+	return p.pos - start
 }
 
 // string reads text in quotes.

@@ -39,7 +39,7 @@ func (s *Service) GetStored(ctx context.Context, name string) (*featureflagstore
 func (s *Service) CompareAndSet(ctx context.Context, name string, text featureflagstore.JSON, revision string) (*featureflagstore.StoredFlag, error) {
 	var flag *featureflagstore.StoredFlag
 	err := s.do(ctx, "CompareAndSet", name, func(ctx context.Context) error {
-		f, err := store.Decode(name, []byte(text))
+		f, err := store.Decode(name, text)
 		if err != nil {
 			if unreadable := (*store.UnreadableError)(nil); errors.As(err, &unreadable) {
 				err = unreadable.Err

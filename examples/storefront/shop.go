@@ -34,7 +34,6 @@ func newShop(features *flipper.FeatureFlagClient, client *openfeature.Client) ht
 		home(features, "Everything, beautifully arranged"), home(features, "Welcome to the shop")))
 	mux.Handle("GET /gift-cards", middleware.Require(Flags.GiftCards.Flag(features))(text("Gift cards")))
 	mux.Handle("POST /orders", middleware.Require(Flags.Orders.Flag(features),
-		middleware.WithDefault(Flags.Orders.Default()),
 		middleware.WithFallback(closed()))(text("Thank you for your order")))
 	mux.Handle("GET /api/flags", flagsOf(features))
 	mux.Handle("GET /api/reviews", reviews(client))

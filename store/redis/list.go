@@ -163,8 +163,8 @@ func (s *Store) values(ctx context.Context, names []string) ([]value, error) {
 	} else {
 		args := make([]any, 1, 1+len(names))
 		args[0] = "mget"
-		for _, name := range names {
-			args = append(args, s.key(name))
+		for key := range s.keys(names) {
+			args = append(args, key)
 		}
 		// Unlike the client's MGet, this makes no allocation for each text.
 		texts := redis.NewStringSliceCmd(ctx, args...)
@@ -200,6 +200,26 @@ func (s *Store) values(ctx context.Context, names []string) ([]value, error) {
 		}
 	}
 	return values, nil
+}
+
+// keys gives the keys of the flags of these names, all in one allocation.
+func (s *Store) keys(names []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		size := len(names) * len(s.prefix)
+		for _, name := range names {
+			size += len(name)
+		}
+		var all strings.Builder
+		all.Grow(size)
+		for _, name := range names {
+			start := all.Len()
+			all.WriteString(s.prefix)
+			all.WriteString(name)
+			if !yield(all.String()[start:]) {
+				return
+			}
+		}
+	}
 }
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`)

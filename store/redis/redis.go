@@ -175,11 +175,8 @@ func (s *Store) key(name string) string { return s.prefix + name }
 
 // revision gives the revision of a stored form, which scripts compute as well.
 func revision(text string) string {
-	return revisionOf([]byte(text))
-}
-
-func revisionOf(text []byte) string {
-	sum := sha1.Sum(text) //nolint:gosec // see the import
+	var space [1 << 10]byte                     // most flags are smaller, and need no copy on the heap
+	sum := sha1.Sum(append(space[:0], text...)) //nolint:gosec // see the import
 	var digits [2 * sha1.Size]byte
 	hex.Encode(digits[:], sum[:])
 	return string(digits[:])

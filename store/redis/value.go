@@ -49,11 +49,10 @@ func (v value) flag(name string) (*store.Flag, error) {
 	if err := store.ValidateName(name); err != nil {
 		return nil, &store.UnreadableError{Name: name, Err: err}
 	}
-	text := []byte(v.text)
-	f, err := store.Decode(name, text)
+	f, err := store.Decode(name, v.text)
 	if err != nil {
 		return nil, err
 	}
-	f.Revision = revisionOf(text)
+	f.Revision = revision(v.text)
 	return f, nil
 }

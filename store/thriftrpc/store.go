@@ -214,7 +214,7 @@ func (s *Store) flag(method, name string, stored *featureflagstore.StoredFlag) (
 	case stored.Item == nil || stored.GetRevision() == "":
 		return nil, s.unavailable(method, "the service's answer lacks the item or its revision")
 	}
-	f, err := store.Decode(name, []byte(*stored.Item))
+	f, err := store.Decode(name, *stored.Item)
 	if err != nil {
 		return nil, err
 	}
