@@ -65,6 +65,17 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
+// Asking for many flags at once allocates the answers.
+func TestEvaluateNamesAllocs(t *testing.T) {
+	c := hotFlags(t)
+	ctx := t.Context()
+	names := []string{"off", "plain", "rule", "rules", "sticky", "sticky on all", "chance"}
+	ask := func() { c.EvaluateNames(ctx, names, flipper.Int("user_id", 7)) }
+	if allocs := testing.AllocsPerRun(100, ask); allocs != 1 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 // A guarded function costs what the function does.
 func TestGuardAllocs(t *testing.T) {
 	c := hotFlags(t)

@@ -52,6 +52,9 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 		}
 		c.evaluateFound(ctx, s, &r, &evaluations[i], name, f, nil)
 	}
+	if len(unknown) == 0 {
+		return evaluations
+	}
 	for i, answer := range c.ask(ctx, names, unknown) {
 		c.evaluateFound(ctx, s, &r, &evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
 	}
@@ -148,9 +151,6 @@ type answer struct {
 
 // ask asks the store for the names at some places, several at a time.
 func (c *FeatureFlagClient) ask(ctx context.Context, names []string, places []int) []answer {
-	if len(places) == 0 {
-		return nil
-	}
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)

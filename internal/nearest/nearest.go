@@ -6,21 +6,33 @@
 package nearest
 
 import (
+	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxNames is how many names Names gives at most.
 const maxNames = 3
 
+// maxEdits is by how many edits two names may differ for one to be a slip of the
+// other: a third of the longer one's letters. Of one or two letters no edit leaves
+// enough.
+func maxEdits(a, b string) int {
+	return max(utf8.RuneCountInString(a), utf8.RuneCountInString(b)) / 3
+}
+
 // Names gives the names with the least distance to what was given, regardless of
-// case, if that is less than a third of its length, or one edit: sorted, and three
+// case, if that is a third of the longer name's length at most: sorted, and three
 // at most.
 func Names(given string, names []string) []string {
-	least := max(1, len([]rune(given))/3)
+	least := math.MaxInt
 	var near []string
 	for _, name := range names {
 		d := distance(strings.ToLower(given), strings.ToLower(name))
+		if d > maxEdits(given, name) {
+			continue
+		}
 		if d < least {
 			least, near = d, nil
 		}

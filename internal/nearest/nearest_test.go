@@ -19,11 +19,17 @@ func TestNames(t *testing.T) {
 		{"NEW_IU", []string{"NEW_UI", "OTHER"}, []string{"NEW_UI"}},
 		{"new_ui", []string{"NEW_UI", "NEW_API"}, []string{"NEW_UI"}},
 		{"CHECKUOT", []string{"CHECKOUT", "CHECKOUT_2"}, []string{"CHECKOUT"}},
-		{"AB", []string{"AC", "AD", "XY"}, []string{"AC", "AD"}},
-		{"AB", []string{"AF", "AE", "AD", "AC"}, []string{"AC", "AD", "AE"}},
+		{"ABC", []string{"ABD", "AXC", "XYZ"}, []string{"ABD", "AXC"}},
+		{"ABC", []string{"ABG", "ABF", "ABE", "ABD"}, []string{"ABD", "ABE", "ABF"}},
 		{"SEARCH", []string{"PAYMENT"}, nil},
 		{"straße", []string{"strasse"}, []string{"strasse"}},
-		{"", []string{"A", "AB"}, []string{"A"}},
+		// In short names an edit makes another name of any.
+		{"", []string{"A", "AB", "ABC"}, nil},
+		{"x", []string{"A", "AX", "B", "if"}, nil},
+		{"x", []string{"X", "AX"}, []string{"X"}},
+		{"AB", []string{"AC", "BA", "A"}, nil},
+		{"AB", []string{"ABC", "XY"}, []string{"ABC"}},
+		{"stats", []string{"start", "status"}, []string{"status"}},
 		{"A", nil, nil},
 	} {
 		if got := nearest.Names(c.given, c.names); !slices.Equal(got, c.want) {
