@@ -45,33 +45,38 @@ func (s *Store) Close() error {
 // URL is not known, the error matches [ErrUnknown]; it does not repeat the URL,
 // which may hold a password.
 func Open(text string) (*Store, error) {
-	scheme, rest, ok := strings.Cut(text, ":")
+	scheme, rest, _ := strings.Cut(text, ":")
 	switch {
-	case !ok:
-	case scheme == "memory":
-		if rest != "" {
-			return nil, fmt.Errorf("%w: write memory: alone", ErrUnknown)
-		}
+	case text == "memory:":
 		s := memory.New()
 		return &Store{s, "memory (flags are lost when the process ends)", []func() error{s.Close}}, nil
+	case scheme == "memory" && rest != "":
+		return nil, fmt.Errorf("%w: write memory: alone", ErrUnknown)
 	case scheme == "bolt":
 		return openBolt(rest)
 	}
-	u, err := url.Parse(text)
+	open, known := schemes[strings.ToLower(scheme)]
+	if !known || scheme == text {
+		return nil, unknownScheme(text)
+	}
+	u, err := parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is not a URL: use %s", ErrUnknown, Forms)
+		return nil, err
 	}
-	switch u.Scheme {
-	case "thrift":
-		return openThrift(u)
-	case "thrifts":
-		return openThriftTLS(u)
-	case "redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel":
-		return openRedis(u)
-	case "consul":
-		return openConsul(u)
-	}
-	return nil, fmt.Errorf("%w: use %s", ErrUnknown, Forms)
+	return open(u)
+}
+
+// schemes has what opens the stores that are reached over a network.
+var schemes = map[string]func(*url.URL) (*Store, error){
+	"thrift":          openThrift,
+	"thrifts":         openThriftTLS,
+	"redis":           openRedis,
+	"rediss":          openRedis,
+	"redis+cluster":   openRedis,
+	"rediss+cluster":  openRedis,
+	"redis+sentinel":  openRedis,
+	"rediss+sentinel": openRedis,
+	"consul":          openConsul,
 }
 
 // openBolt takes bolt:flags.db, bolt:/var/lib/flags.db and, as URLs of files are
@@ -98,9 +103,23 @@ func openBolt(path string) (*Store, error) {
 }
 
 func openThrift(u *url.URL) (*Store, error) {
-	if u.Hostname() == "" || u.Port() == "" || u.Path != "" || u.RawQuery != "" {
-		return nil, fmt.Errorf("%w: write thrift://HOST:PORT", ErrUnknown)
+	if err := checkService(u); err != nil {
+		return nil, err
+	}
+	if u.RawQuery != "" {
+		return nil, fmt.Errorf("%w: write thrift://HOST:PORT; only thrifts:// has parameters", ErrUnknown)
 	}
 	s := thriftrpc.New(u.Host)
 	return &Store{s, u.Host, []func() error{s.Close}}, nil
+}
+
+// checkService checks what the URLs of flag services have in common.
+func checkService(u *url.URL) error {
+	switch {
+	case u.User != nil:
+		return fmt.Errorf("%w: %s:// takes no user and password: write %[2]s://HOST:PORT, or thrifts://HOST:PORT?cert=FILE&key=FILE to show a certificate", ErrUnknown, u.Scheme)
+	case u.Hostname() == "" || u.Port() == "" || u.Path != "":
+		return fmt.Errorf("%w: write %s://HOST:PORT", ErrUnknown, u.Scheme)
+	}
+	return nil
 }

@@ -49,13 +49,12 @@ func TestOpen(t *testing.T) {
 func TestOpenUnknown(t *testing.T) {
 	for url, want := range map[string]string{
 		"":                          "use memory:",
-		"flags.db":                  "use memory:",
 		"mysql://secret@x":          "use memory:",
 		"memory:x":                  "memory: alone",
 		"bolt:":                     "path",
 		"bolt://flags.db":           "bolt:///PATH",
 		"thrift:127.0.0.1:1":        "thrift://HOST:PORT",
-		"thrift://secret@":          "thrift://HOST:PORT",
+		"thrift://secret@":          "takes no user and password: write thrift://HOST:PORT",
 		"thrifts://h":               "thrifts://HOST:PORT",
 		"thrifts://h:1?ca=missing":  "ca: open missing",
 		"thrifts://h:1?cert=x":      "both cert and key",
@@ -68,7 +67,8 @@ func TestOpenUnknown(t *testing.T) {
 		"redis+ring://h:1":          "use memory:",
 		"consul://secret@h:1":       "CONSUL_",
 		"consul://h:1?base_key=/x":  "",
-		"redis://h:1\x00":           "not a URL",
+		"redis://h\x00:1":           "not a URL",
+		"thrift://h:1?ca=x":         "only thrifts:// has parameters",
 	} {
 		s, err := storeurl.Open(url)
 		if err == nil {
@@ -77,6 +77,68 @@ func TestOpenUnknown(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret@") {
+			t.Errorf("%s: %v, want %q", url, err, want)
+		}
+	}
+	for url, want := range map[string]string{
+		// What a flag service would not ask for.
+		"thrift://me:secret@flags:9090":         "thrift:// takes no user and password: write thrift://HOST:PORT, or thrifts://HOST:PORT?cert=FILE&key=FILE to show a certificate",
+		"thrift://secret@flags:9090":            "takes no user and password",
+		"thrifts://me:secret@flags:9090?ca=pem": "thrifts:// takes no user and password: write thrifts://HOST:PORT, or",
+
+		// Ports. What stands in their place may be part of a password.
+		"thrift://h:65536":                          "the port is not a number from 1 to 65535",
+		"thrift://h:0":                              "the port is not",
+		"thrift://h:-1":                             "the port is not",
+		"thrift://h:http":                           "the port is not",
+		"thrift://[::1]:http":                       "the port is not",
+		"thrifts://h:123456789012345678901":         "the port is not",
+		"redis://h:99999/0":                         "the port is not",
+		"redis://me:secret/1@h:6379":                "write %2F for /, %3F for ? and %23 for #",
+		"redis://me:secret?1@h:6379":                "the port is not",
+		"redis://me:secret#1@h:6379":                "the port is not",
+		"redis+cluster://h:1?addr=h:99999":          "the port in addr is not a number",
+		"redis+sentinel://h:x?master_name=f":        "the port is not",
+		"consul://h:99999":                          "the port is not",
+		"consul://h:port":                           "the port is not",
+		"thrift://::1:9090":                         "brackets around an IPv6 address, as in thrift://[::1]:9090",
+		"thrift://h:1#secret":                       "#",
+		"redis://me:12/secret@h:6379":               "write %2F for /",
+		"redis://me:12?secret@h:6379":               "write %2F for /",
+		"redis+cluster://h:1?addr=h:1&addr=[::1]:x": "the port in addr",
+		"localhost:26379":                           "write redis+sentinel://localhost:26379?master_name=NAME",
+		"redis://:%zzsecret@h:1":                    "not a URL",
+
+		// The scheme is missing.
+		"flags.db":                    "write bolt:flags.db",
+		"./flags.db":                  "write bolt:./flags.db",
+		"../team's flags":             "write bolt:../team's flags",
+		"/var/lib/flipper/flags":      "write bolt:/var/lib/flipper/flags",
+		`C:\flags.db`:                 `write bolt:C:\flags.db`,
+		"localhost:9090":              "write thrift://localhost:9090",
+		"localhost:6379":              "write redis://localhost:6379",
+		"consul.internal:8500":        "write consul://consul.internal:8500",
+		"127.0.0.1:9090":              "write thrift://127.0.0.1:9090",
+		"[::1]:6379":                  "write redis://[::1]:6379",
+		"//localhost:6379":            "write redis://localhost:6379",
+		"memory":                      "write memory:",
+		"consul":                      "write consul:",
+		"me:secret@localhost:6379":    "use memory:",
+		"secret@localhost:6379":       "use memory:",
+		"secret@localhost/flags.db":   "use memory:",
+		"localhost:secret":            "use memory:",
+		"localhost:65536":             "use memory:",
+		"localhost":                   "use memory:",
+		"localhost:6379/0":            "use memory:",
+		"https://localhost:9090/x.db": "use memory:",
+	} {
+		s, err := storeurl.Open(url)
+		if err == nil {
+			t.Errorf("%s: opened", url)
+			_ = s.Close()
+			continue
+		}
+		if !errors.Is(err, storeurl.ErrUnknown) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v, want %q", url, err, want)
 		}
 	}

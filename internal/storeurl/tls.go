@@ -21,8 +21,8 @@ import (
 //     ask for one
 //   - server_name: what the service's certificate is for, if not for HOST
 func openThriftTLS(u *url.URL) (*Store, error) {
-	if u.Hostname() == "" || u.Port() == "" || u.Path != "" || u.User != nil {
-		return nil, fmt.Errorf("%w: write thrifts://HOST:PORT", ErrUnknown)
+	if err := checkService(u); err != nil {
+		return nil, err
 	}
 	query := u.Query()
 	for name := range query {
