@@ -12,6 +12,11 @@ GO_RUN = GOPROXY="file://$$($(GO) env GOMODCACHE)/cache/download,$$($(GO) env GO
 GOLANGCI_LINT = $(GO_RUN) github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK = $(GO_RUN) golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
+# What the binary and the image say they are: the last release, which is tagged
+# v1.2.3 (tags of the other modules have their folder before that), and what came
+# after it; or the commit; or, outside a repository, what Go knows.
+VERSION = $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/null)
+
 GENERATED = internal/featureflagstore
 
 # Modules of their own inside this one, which ./... leaves out.
@@ -27,7 +32,7 @@ run: build ## Build the server and start it on 127.0.0.1:9090
 
 .PHONY: build
 build: ## Build bin/flipper
-	$(GO) build -o bin/flipper ./cmd/flipper
+	$(GO) build $(if $(VERSION),-ldflags '-X main.buildVersion=$(VERSION)') -o bin/flipper ./cmd/flipper
 
 .PHONY: test
 test: test-deps ## Run all tests with the race detector
@@ -88,7 +93,7 @@ helm-check: ## Render the Helm chart, and check what comes of it
 
 .PHONY: image
 image: ## Build the container image (needs Docker)
-	docker build -f deploy/Dockerfile -t flipper .
+	docker build -f deploy/Dockerfile $(if $(VERSION),--build-arg VERSION=$(VERSION)) -t flipper .
 
 .PHONY: bench
 bench: test-deps ## Measure everything, and write docs/performance.md (10 minutes)

@@ -33,8 +33,13 @@ import (
 	"github.com/flipper-go/flipper/store/thriftrpc"
 )
 
-// binary is the static program, built as the image's is.
+// binary is the static program, built as the image's is, with builtVersion.
 var binary string
+
+const builtVersion = "v0.0.0-test"
+
+// buildLine is the line of the Dockerfile that builds.
+var buildLine = regexp.MustCompile(`(?s)\nRUN (mkdir .*?[^\\])\n`)
 
 func TestMain(m *testing.M) {
 	directory, err := os.MkdirTemp("", "flipper")
@@ -42,9 +47,17 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = filepath.Join(directory, "flipper")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/flipper")
+	text, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		panic(err)
+	}
+	line := buildLine.FindSubmatch(text)
+	if line == nil || !strings.Contains(string(text), "\nARG VERSION\n") {
+		panic("the Dockerfile does not build with a version")
+	}
+	build := exec.Command("sh", "-ec", strings.ReplaceAll(string(line[1]), "/out/", directory+"/"))
 	build.Dir = ".."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "VERSION="+builtVersion)
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the command: %v\n%s", err, output)
 		os.Exit(1)
@@ -267,6 +280,14 @@ func get(t *testing.T, url string) string {
 	body, err := io.ReadAll(response.Body)
 	must(t, err)
 	return fmt.Sprintf("%d %s", response.StatusCode, body)
+}
+
+func TestProgramKnowsItsVersion(t *testing.T) {
+	output, err := exec.CommandContext(t.Context(), binary, "version").CombinedOutput()
+	must(t, err)
+	if fields := strings.Fields(string(output)); len(fields) < 2 || fields[0] != "version:" || fields[1] != builtVersion {
+		t.Errorf("%s, want version %s", output, builtVersion)
+	}
 }
 
 func TestProgramIsStatic(t *testing.T) {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"runtime/debug"
@@ -48,31 +49,71 @@ func (p *program) printVersion(c *cli.Command) error {
 	return p.printTable(rows)
 }
 
-// version gives the module version that the binary was built from.
+// buildVersion is the version that the build names with the linker's -X, as make
+// and the Dockerfile do: the image is built without the repository.
+var buildVersion string
+
+// unknownVersion is what go build says where it knows none.
+const unknownVersion = "(devel)"
+
+// version gives what the binary was built from: what the build named, or the
+// version of the module, for which go build takes the tag or makes one of the
+// commit, or the commit.
 func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+	info, _ := debug.ReadBuildInfo()
+	return versionOf(buildVersion, info)
+}
+
+// versionOf is version for what the build named, which may be empty, and what Go
+// recorded, which may be nil.
+func versionOf(named string, info *debug.BuildInfo) string {
+	if named != "" || info == nil {
+		return cmp.Or(named, unknownVersion)
+	}
+	if info.Main.Version != "" && info.Main.Version != unknownVersion {
 		return info.Main.Version
 	}
-	return "(devel)"
+	revision, modified := revisionOf(info)
+	if revision == "" {
+		return unknownVersion
+	}
+	version := revision[:min(len(revision), shortRevision)]
+	if modified {
+		version += "-dirty" // as git describe says it
+	}
+	return version
 }
+
+// shortRevision is how much of a commit's name tells it from others.
+const shortRevision = 12
 
 // commit gives the commit that the binary was built from, and whether there were
 // changes beside it.
 func commit() string {
-	revision, modified := "unknown", ""
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return revision
+	info, _ := debug.ReadBuildInfo()
+	revision, modified := revisionOf(info)
+	switch {
+	case revision == "":
+		return "unknown"
+	case modified:
+		return revision + " with changes"
+	}
+	return revision
+}
+
+// revisionOf gives the commit that Go recorded, which may be empty, and whether
+// there were changes beside it.
+func revisionOf(info *debug.BuildInfo) (revision string, modified bool) {
+	if info == nil {
+		return "", false
 	}
 	for _, setting := range info.Settings {
 		switch setting.Key {
 		case "vcs.revision":
 			revision = setting.Value
 		case "vcs.modified":
-			if setting.Value == "true" {
-				modified = " with changes"
-			}
+			modified = setting.Value == "true"
 		}
 	}
-	return revision + modified
+	return revision, modified
 }
