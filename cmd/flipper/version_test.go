@@ -1,6 +1,8 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build unix
+
 package main
 
 import (
@@ -50,7 +52,7 @@ func TestMakeNamesVersion(t *testing.T) {
 		command := exec.CommandContext(t.Context(), name, args...)
 		command.Dir = directory
 		command.Env = append(command.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(directory), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
-			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@y", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@y", "VERSION=")
+			"GIT_AUTHOR_NAME=x", "GIT_AUTHOR_EMAIL=x@y", "GIT_COMMITTER_NAME=x", "GIT_COMMITTER_EMAIL=x@y", "MAKEFLAGS=")
 		output, err := command.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s %q: %v\n%s", name, args, err, output)
