@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"regexp"
@@ -28,7 +27,7 @@ func (p *program) configCommand() *cli.Command {
 in the file .env in the working directory, and that before the default.
 FLIPPER_ENV_FILE names another file, or, if empty, none. Of the file, variables
 that begin with FLIPPER_ or CONSUL_ are read. Secrets are not shown.`,
-		Flags: withoutStore(serveCommand(io.Discard).Flags), // to show them too
+		Flags: serveFlags(), // to show them too
 		Action: func(_ context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {
 				return err

@@ -22,7 +22,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v3"
@@ -108,24 +107,6 @@ func prepare(c *cli.Command) {
 	if c.Action == nil {
 		c.Action = noCommand
 	}
-}
-
-// serveCommand is serve with the store of the global flag, which has another
-// default there.
-func (p *program) serveCommand() *cli.Command {
-	c := serveCommand(p.err)
-	c.Flags = withoutStore(c.Flags)
-	c.Before = func(ctx context.Context, c *cli.Command) (context.Context, error) {
-		if !c.IsSet("store") {
-			return ctx, c.Set("store", defaultStore)
-		}
-		return ctx, nil
-	}
-	return c
-}
-
-func withoutStore(flags []cli.Flag) []cli.Flag {
-	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), "store") })
 }
 
 // noCommand runs if what should be a command is none.

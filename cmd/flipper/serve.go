@@ -18,47 +18,51 @@ import (
 	"github.com/flipper-go/flipper/thrift"
 )
 
-// defaultStore is a file in the working directory.
+// defaultStore is where serve keeps flags unless told otherwise: a file in the
+// working directory.
 const defaultStore = "bolt:flags.db"
 
-func serveCommand(stderr io.Writer) *cli.Command {
+func (p *program) serveCommand() *cli.Command {
 	return &cli.Command{
-		Name:         "serve",
-		Usage:        "run the Thrift flag service",
-		OnUsageError: usageError,
+		Name:  "serve",
+		Usage: "run the Thrift flag service",
 		Description: "Without flags, serves the flags in the file flags.db in the working directory.\n" +
 			"It stops on SIGINT or SIGTERM, after finishing the calls in flight; a second signal\n" +
 			"ends it at once. On SIGHUP it reads its certificates again.",
-		Flags: []cli.Flag{
-			stringFlag("store", "where the flags are kept: "+storeurl.Forms, defaultStore),
-			stringFlag("listen", "address of the Thrift service", server.DefaultListen),
-			stringFlag("http", "address of /livez, /readyz and /metrics; empty for none", server.DefaultHTTP),
-			&cli.IntFlag{
-				Name: "max-connections", Usage: "Thrift connections at once; beyond it the one idle longest makes room", Value: thrift.DefaultMaxConnections,
-				Sources: cli.EnvVars(variable("max-connections")),
-			},
-			&cli.DurationFlag{
-				Name: "idle-timeout", Usage: "close a Thrift connection that is idle for so long; 0 never (Python clients do not reconnect)",
-				Sources: cli.EnvVars(variable("idle-timeout")),
-			},
-			&cli.DurationFlag{
-				Name: "shutdown-timeout", Usage: "how long calls in flight may take to finish on a stop", Value: server.DefaultShutdownTimeout,
-				Sources: cli.EnvVars(variable("shutdown-timeout")),
-			},
-			stringFlag("tls-cert", "file with the certificate chain (PEM); serves Thrift over TLS", ""),
-			stringFlag("tls-key", "file with the certificate's private key (PEM)", ""),
-			stringFlag("tls-client-ca", "file with the authorities (PEM) of which a client must have a certificate", ""),
-			boolFlag("http-tls", "serve the HTTP endpoints over TLS too, with the same certificate; clients need none there"),
-			boolFlag("pprof", "serve Go's profiles under /debug/pprof/ of the HTTP address"),
-			stringFlag("log-format", "text or json", "text"),
-			stringFlag("log-level", "debug, info, warn or error", "info"),
-		},
+		Flags: serveFlags(),
 		Action: func(ctx context.Context, c *cli.Command) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			return serve(ctx, c, stderr)
+			return serve(ctx, c, p.err)
 		},
+	}
+}
+
+// serveFlags are those of serve beside the global ones.
+func serveFlags() []cli.Flag {
+	return []cli.Flag{
+		stringFlag("listen", "address of the Thrift service", server.DefaultListen),
+		stringFlag("http", "address of /livez, /readyz and /metrics; empty for none", server.DefaultHTTP),
+		&cli.IntFlag{
+			Name: "max-connections", Usage: "Thrift connections at once; beyond it the one idle longest makes room", Value: thrift.DefaultMaxConnections,
+			Sources: cli.EnvVars(variable("max-connections")),
+		},
+		&cli.DurationFlag{
+			Name: "idle-timeout", Usage: "close a Thrift connection that is idle for so long; 0 never (Python clients do not reconnect)",
+			Sources: cli.EnvVars(variable("idle-timeout")),
+		},
+		&cli.DurationFlag{
+			Name: "shutdown-timeout", Usage: "how long calls in flight may take to finish on a stop", Value: server.DefaultShutdownTimeout,
+			Sources: cli.EnvVars(variable("shutdown-timeout")),
+		},
+		stringFlag("tls-cert", "file with the certificate chain (PEM); serves Thrift over TLS", ""),
+		stringFlag("tls-key", "file with the certificate's private key (PEM)", ""),
+		stringFlag("tls-client-ca", "file with the authorities (PEM) of which a client must have a certificate", ""),
+		boolFlag("http-tls", "serve the HTTP endpoints over TLS too, with the same certificate; clients need none there"),
+		boolFlag("pprof", "serve Go's profiles under /debug/pprof/ of the HTTP address"),
+		stringFlag("log-format", "text or json", "text"),
+		stringFlag("log-level", "debug, info, warn or error", "info"),
 	}
 }
 
@@ -102,7 +106,11 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := storeurl.Open(c.String("store"))
+	url := defaultStore
+	if c.IsSet("store") {
+		url = c.String("store")
+	}
+	s, err := storeurl.Open(url)
 	if err != nil {
 		return err
 	}
