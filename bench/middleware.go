@@ -9,6 +9,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/bench/peers"
 	"github.com/flipper-go/flipper/internal/measure"
 	"github.com/flipper-go/flipper/middleware"
@@ -46,7 +47,9 @@ func guards(r *runner) error {
 		withValue              = "**floor: a value in the context**"
 		guard, pinned, withOne = "guard, without pinned flags", "guard", "guard with one header as an attribute"
 		unpinnedOne            = "guard with one header as an attribute, without pinned flags"
+		within                 = "guard, within another"
 	)
+	further := request.WithContext(flipper.WithPinnedFlags(request.Context())) // as the guard around it makes it
 	var rows []measure.Row
 	for _, row := range []struct {
 		name    string
@@ -62,9 +65,14 @@ func guards(r *runner) error {
 		})},
 		{guard, middleware.Require(plainFlag, middleware.WithoutPinnedFlags())(handler)},
 		{pinned, middleware.Require(plainFlag)(handler)},
+		{within, middleware.Require(plainFlag)(handler)},
 		{withOne, middleware.Require(ruleFlag, header)(handler)},
 		{unpinnedOne, middleware.Require(ruleFlag, header, middleware.WithoutPinnedFlags())(handler)},
 	} {
+		request := request
+		if row.name == within {
+			request = further
+		}
 		rows = append(rows, measure.Row{Name: row.name, Serial: true, Run: func(n int) int {
 			reached = 0
 			for range n {
@@ -100,6 +108,7 @@ func guards(r *runner) error {
 	for _, name := range []string{withOne, unpinnedOne} {
 		r.report.atMost("a "+name+": allocations beyond Request.WithContext's", results.find(name).Allocations-copies, 1, "")
 	}
+	r.report.fact("a "+within+": time added", nanoseconds(added(within)))
 	r.report.fact("a value in the context: time added", nanoseconds(added(withValue)))
 	r.report.fact("a "+withOne+": time added", nanoseconds(added(withOne)))
 	return nil
