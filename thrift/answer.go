@@ -58,6 +58,6 @@ func (s *Service) answer(ctx context.Context, method, name string, err error) er
 
 // report logs an error and tells the error handler.
 func (s *Service) report(message string, err error, attrs ...any) {
-	s.log.warn(message, append(attrs, "error", err)...)
+	s.log.Warn(message, append(attrs, "error", err)...)
 	s.onError(err)
 }

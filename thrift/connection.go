@@ -106,7 +106,7 @@ func (c *connection) recover() {
 }
 
 func (c *connection) logPanic(message string, r any, attrs ...any) {
-	c.server.log.error(message, append(attrs, "remote", c.remote(), "panic", r, "stack", string(debug.Stack()))...)
+	c.server.log.Error(message, append(attrs, "remote", c.remote(), "panic", r, "stack", string(debug.Stack()))...)
 }
 
 func (c *connection) handshake() bool {
@@ -117,12 +117,22 @@ func (c *connection) handshake() bool {
 	ctx, cancel := context.WithTimeout(c.server.ctx, c.server.readTimeout)
 	defer cancel()
 	if err := t.HandshakeContext(ctx); err != nil {
+		c.observeHandshakeFailure(err)
 		if !isGone(err) {
 			c.refuse("TLS handshake failed", err)
 		}
 		return false
 	}
 	return true
+}
+
+func (c *connection) observeHandshakeFailure(err error) {
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, context.Canceled) {
+		return // the server's own doing
+	}
+	if o, ok := c.server.observer.(HandshakeObserver); ok {
+		o.HandshakeFailed(err)
+	}
 }
 
 // awaitRequest waits for the first byte of a request.
@@ -398,7 +408,7 @@ func (c *connection) refuseRequest(method string, err error) {
 }
 
 func (c *connection) refuse(reason string, err error, attrs ...any) {
-	c.server.log.warn("closed a connection: "+reason, append(attrs, "remote", c.remote(), "error", err)...)
+	c.server.log.Warn("closed a connection: "+reason, append(attrs, "remote", c.remote(), "error", err)...)
 }
 
 // isGone reports whether a connection just ended, at either side.

@@ -44,8 +44,21 @@ type Observer interface {
 	ConnectionRefused()
 }
 
-// WithObserver sets who is told what the server does. The default is nobody, and
-// costs nothing.
+// A HandshakeObserver is an [Observer] that is also told of TLS handshakes that
+// fail.
+type HandshakeObserver interface {
+	Observer
+
+	// HandshakeFailed is called, after ConnectionOpened and before
+	// ConnectionClosed, for a connection that ends because its TLS handshake
+	// failed, or took too long, or because its client left meanwhile. It is not
+	// called if the server ended it, to make room or to stop. The error is what
+	// crypto/tls said.
+	HandshakeFailed(err error)
+}
+
+// WithObserver sets who is told what the server does; see also
+// [HandshakeObserver]. The default is nobody, and costs nothing.
 func WithObserver(o Observer) ServerOption {
 	return func(s *Server) { s.observer = o }
 }

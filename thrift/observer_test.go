@@ -5,6 +5,7 @@ package thrift
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -54,6 +55,7 @@ func (c *counter) ConnectionOpened()          { c.count("opened") }
 func (c *counter) ConnectionClosed()          { c.count("closed") }
 func (c *counter) ConnectionEvicted()         { c.count("evicted") }
 func (c *counter) ConnectionRefused()         { c.count("refused") }
+func (c *counter) HandshakeFailed(err error)  { c.count("handshake failed: " + err.Error()) }
 
 func (c *counter) String() string {
 	c.mu.Lock()
@@ -181,4 +183,34 @@ func TestObserverConnections(t *testing.T) {
 	if err := <-polled; err == nil {
 		t.Error("the poll was not cut")
 	}
+}
+
+// What clients make fail of handshakes is told, and what the server ends is not.
+func TestObserverHandshakes(t *testing.T) {
+	certificate, pool := newCertificate(t)
+	observer := newCounter()
+	server, address := serve(t, newService(t, memory.New(), newRecorder()), WithObserver(observer), WithMaxConnections(1),
+		WithTLS(&tls.Config{Certificates: []tls.Certificate{certificate}}))
+	stranger := dial(t, address)
+	stranger.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+	wantClosed(t, stranger)
+	const notTLS = "handshake failed: tls: first record does not look like a TLS handshake: 1"
+	observer.await(t, "opened: 1", "closed: 1", notTLS)
+	dial(t, address).Close()
+	observer.await(t, "opened: 2", "closed: 2", notTLS, "handshake failed: EOF: 1")
+	evicted := dial(t, address)
+	observer.await(t, "opened: 3", "closed: 2", notTLS, "handshake failed: EOF: 1")
+	friend, err := tls.Dial("tcp", address, &tls.Config{RootCAs: pool, ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantClosed(t, evicted)
+	observer.await(t, "opened: 4", "closed: 3", "evicted: 1", notTLS, "handshake failed: EOF: 1")
+	friend.Close()
+	observer.await(t, "opened: 4", "closed: 4", "evicted: 1", notTLS, "handshake failed: EOF: 1")
+	cut := dial(t, address)
+	observer.await(t, "opened: 5", "closed: 4", "evicted: 1", notTLS, "handshake failed: EOF: 1")
+	server.Close()
+	wantClosed(t, cut)
+	observer.await(t, "opened: 5", "closed: 5", "evicted: 1", notTLS, "handshake failed: EOF: 1")
 }

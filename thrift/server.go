@@ -16,6 +16,7 @@ import (
 
 	apache "github.com/apache/thrift/lib/go/thrift"
 
+	"github.com/flipper-go/flipper/internal/limitedlog"
 	"github.com/flipper-go/flipper/store"
 )
 
@@ -33,7 +34,7 @@ const (
 // concurrent use.
 type Server struct {
 	service        *Service
-	log            *limitedLog
+	log            *limitedlog.Log
 	observer       Observer // or nil
 	tls            *tls.Config
 	maxMessageSize int
@@ -128,7 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case !isTransient(err):
 			return err
 		}
-		s.log.warn("cannot accept connections at present", "error", err, "pause", pause)
+		s.log.Warn("cannot accept connections at present", "error", err, "pause", pause)
 		s.makeRoom()
 		select {
 		case <-s.stopping:
@@ -243,7 +244,7 @@ func (s *Server) admit(conn net.Conn) bool {
 	case s.stopped.Load():
 		return false
 	case len(s.connections) >= s.maxConnections && !s.evict():
-		s.log.warn("refused a connection: all are busy",
+		s.log.Warn("refused a connection: all are busy",
 			"remote", conn.RemoteAddr().String(), "connections", len(s.connections))
 		return false
 	}
@@ -270,7 +271,7 @@ func (s *Server) evict() bool {
 	if c == nil {
 		return false
 	}
-	s.log.warn("closed the connection idle longest, to make room for another",
+	s.log.Warn("closed the connection idle longest, to make room for another",
 		"remote", c.remote(), "connections", len(s.connections))
 	s.forget(c)
 	c.evicted = true

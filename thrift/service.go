@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/internal/featureflagstore"
+	"github.com/flipper-go/flipper/internal/limitedlog"
 	"github.com/flipper-go/flipper/store"
 )
 
@@ -28,7 +29,7 @@ const (
 // arrives at the client; what is behind it is logged, not sent.
 type Service struct {
 	store        store.Store
-	log          *limitedLog
+	log          *limitedlog.Log
 	onError      func(error)
 	storeTimeout time.Duration
 	now          func() time.Time
@@ -45,7 +46,7 @@ type ServiceOption func(*Service)
 // WithLogger sets where the service, and servers of it, log. The default is
 // [slog.Default].
 func WithLogger(l *slog.Logger) ServiceOption {
-	return func(s *Service) { s.log = newLimitedLog(l) }
+	return func(s *Service) { s.log = limitedlog.New(l) }
 }
 
 // WithErrorHandler sets a function that is told, besides the log, of every
@@ -75,7 +76,7 @@ func NewService(s store.Store, options ...ServiceOption) *Service {
 		option(service)
 	}
 	if service.log == nil {
-		service.log = newLimitedLog(slog.Default())
+		service.log = limitedlog.New(slog.Default())
 	}
 	if w, ok := s.(store.Watcher); ok {
 		service.watch = newChangeWatch(w, service.watchFailed)
