@@ -77,11 +77,17 @@ func (a *authority) pool() *x509.CertPool {
 // issue makes a certificate for 127.0.0.1, and its key.
 func (a *authority) issue(name string, notBefore, notAfter time.Time) (certificate, key []byte) {
 	a.t.Helper()
+	return a.issueFor(name, notBefore, notAfter, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth)
+}
+
+// issueFor is issue for some uses only.
+func (a *authority) issueFor(name string, notBefore, notAfter time.Time, uses ...x509.ExtKeyUsage) (certificate, key []byte) {
+	a.t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: notBefore, NotAfter: notAfter,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		ExtKeyUsage: uses,
 	}
 	private := newKey(a.t)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, private.Public(), a.key)

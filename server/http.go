@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"github.com/flipper-go/flipper/internal/limitedlog"
 )
 
 const (
@@ -32,11 +34,15 @@ func (c *config) newHTTPServer(ctx context.Context, h *health, m *metrics) *http
 		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
-	return &http.Server{
+	server := &http.Server{
 		Handler:           mux,
 		ReadHeaderTimeout: httpHeaderTimeout,
 		IdleTimeout:       httpIdleTimeout,
 		ErrorLog:          slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
+	if c.httpTLS {
+		observeHandshakes(server, m, limitedlog.New(c.logger))
+	}
+	return server
 }

@@ -59,7 +59,13 @@ func request(t *testing.T, url string, config *tls.Config) string {
 // scrape reads the metrics as Prometheus does.
 func scrape(t *testing.T, address net.Addr) map[string]*dto.MetricFamily {
 	t.Helper()
-	status, text, _ := strings.Cut(get(t, address, "/metrics"), " ")
+	return parse(t, get(t, address, "/metrics"))
+}
+
+// parse reads the answer of /metrics.
+func parse(t *testing.T, answer string) map[string]*dto.MetricFamily {
+	t.Helper()
+	status, text, _ := strings.Cut(answer, " ")
 	if status != "200" {
 		t.Fatalf("/metrics: %s %s", status, text)
 	}

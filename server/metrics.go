@@ -35,7 +35,8 @@ const (
 )
 
 // metrics are what /metrics shows. Values of labels are those of this module, and
-// never what clients send, so that there are few. metrics is a [thrift.Observer].
+// never what clients send, so that there are few. metrics is a
+// [thrift.HandshakeObserver].
 type metrics struct {
 	registry *prometheus.Registry
 
@@ -48,9 +49,10 @@ type metrics struct {
 	evicted       prometheus.Counter
 	refused       prometheus.Counter
 	storeFailures *prometheus.CounterVec
+	handshakes    *prometheus.CounterVec // that failed
 }
 
-var _ thrift.Observer = (*metrics)(nil)
+var _ thrift.HandshakeObserver = (*metrics)(nil)
 
 func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
@@ -83,6 +85,8 @@ func newMetrics(labels map[string]string, version string, others ...prometheus.C
 		refused:      counter("flipper_thrift_connections_refused_total", "Thrift connections that were closed at once because there was no room."),
 		storeFailures: counters("flipper_store_failures_total",
 			"Failures of the store in calls and watches, and unreadable flags left out of lists, by class.", "class"),
+		handshakes: counters("flipper_tls_handshake_failures_total",
+			"TLS handshakes that failed, by endpoint and reason.", "endpoint", "reason"),
 	}
 	for _, class := range []string{classTimeout, classUnavailable, classUnreadable, classOther} {
 		m.storeFailures.WithLabelValues(class)
@@ -97,7 +101,7 @@ func newMetrics(labels map[string]string, version string, others ...prometheus.C
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
 	registerer := prometheus.WrapRegistererWith(labels, m.registry)
 	for _, collector := range append([]prometheus.Collector{
-		m.calls, m.durations, m.watches, m.watchesEnded, m.connections, m.opened, m.evicted, m.refused, m.storeFailures, build,
+		m.calls, m.durations, m.watches, m.watchesEnded, m.connections, m.opened, m.evicted, m.refused, m.storeFailures, m.handshakes, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}, others...) {
 		if err := registerer.Register(collector); err != nil {

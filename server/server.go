@@ -122,7 +122,17 @@ func (c *config) newMetrics(h *health, n *census) (*metrics, error) {
 	if c.certificates != nil {
 		others = append(others, certificateCollector{c.certificates})
 	}
-	return newMetrics(c.labels, c.version, others...)
+	m, err := newMetrics(c.labels, c.version, others...)
+	if err != nil {
+		return nil, err
+	}
+	if c.tls != nil {
+		m.showHandshakes(endpointThrift)
+	}
+	if c.httpTLS {
+		m.showHandshakes(endpointHTTP)
+	}
+	return m, nil
 }
 
 func (c *config) thriftOptions(m *metrics) []thrift.ServerOption {
