@@ -68,17 +68,20 @@ func handshakeReason(err error) string {
 	}
 	text := err.Error()
 	holds := func(part string) bool { return strings.Contains(text, part) }
-	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" {
-		switch {
-		case holds("certificate"):
-			return reasonRefused
-		case holds("protocol version"), holds("handshake failure"), holds("insufficient security"):
-			return reasonIncompatible
-		}
-		return reasonOther
+	var alert string // which side has sent one
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		alert = e.Op
 	}
 	timeout, ok := errors.AsType[net.Error](err) // as is context.DeadlineExceeded
 	switch {
+	case alert == "remote error" && holds("certificate"):
+		return reasonRefused
+	case alert == "local error" && holds("bad record MAC"):
+		// With TLS 1.3 OpenSSL's clients, and so Python's, send their word that
+		// they refuse a certificate in plain text, which cannot be decrypted.
+		return reasonRefused
+	case alert == "remote error" && (holds("protocol version") || holds("handshake failure") || holds("insufficient security")):
+		return reasonIncompatible
 	case ok && timeout.Timeout():
 		return reasonTimeout
 	case isDisconnect(err):

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,34 @@ func TestHandshakeFailures(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), `level=WARN msg="closed a connection: TLS handshake failed" remote=127.0.0.1:`) {
 		t.Errorf("not in the log:\n%s", log)
+	}
+}
+
+// Python's clients, which are OpenSSL's, are counted alike.
+func TestPythonHandshakeFailures(t *testing.T) {
+	address, http, stop := start(t, memory.New(),
+		server.WithCertificates(servingTLS(t, newAuthority(t), slog.New(slog.DiscardHandler))))
+	const program = `
+import socket, ssl, sys
+for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
+    context = ssl.create_default_context()
+    context.minimum_version = context.maximum_version = version
+    try:
+        context.wrap_socket(socket.create_connection(("127.0.0.1", sys.argv[1])), server_hostname="127.0.0.1")
+    except ssl.SSLCertVerificationError:
+        print("refused")
+`
+	_, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := exec.CommandContext(t.Context(), "python3", "-c", program, port).CombinedOutput()
+	if err != nil || string(output) != "refused\nrefused\n" {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	awaitFailures(t, "thrift", map[string]int{"server_certificate_refused": 2}, func() map[string]*dto.MetricFamily { return scrape(t, http) })
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }
 
