@@ -19,7 +19,7 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalidName):
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
-	case errors.Is(err, store.ErrUnreadable):
+	case errors.Is(err, store.ErrUnreadable), errors.Is(err, targeting.ErrInvalid): // the latter of a stored percentage
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
 	case errors.Is(err, targeting.ErrKind):
 		return openfeature.NewInvalidContextResolutionError(err.Error())

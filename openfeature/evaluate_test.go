@@ -95,6 +95,9 @@ func TestErrorCodes(t *testing.T) {
 	features := flipper.New(newRedisStore(t, direct), quiet)
 	create(t, features, "adults", on, flipper.WithConditions(targeting.NewCondition(targeting.GreaterOrEqual("age", 18))))
 	create(t, features, "broken", on)
+	create(t, features, "text", on)
+	textPercentage, err := targeting.ParseBucketer(`{"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": "half"}}`, time.Now())
+	must(t, err)
 	keys, err := direct.Keys(t.Context(), "*broken*").Result()
 	must(t, err)
 	for _, key := range keys {
@@ -106,6 +109,7 @@ func TestErrorCodes(t *testing.T) {
 			}
 		}
 	}
+	must(t, features.SetBucketer(t.Context(), "text", textPercentage))
 	provider := flipperopenfeature.NewProvider(features)
 
 	gone := redis.NewClient(&redis.Options{Addr: refusedAddress(t), MaxRetries: -1})
@@ -128,6 +132,7 @@ func TestErrorCodes(t *testing.T) {
 		{"empty name", provider, t.Context(), "", nothing, openfeature.FlagNotFoundCode, "not found"},
 		{"bad name", provider, t.Context(), strings.Repeat("x", 2000), nothing, openfeature.FlagNotFoundCode, "not found"},
 		{"unreadable", provider, t.Context(), "broken", nothing, openfeature.ParseErrorCode, "unreadable"},
+		{"percentage", provider, t.Context(), "text", nothing, openfeature.ParseErrorCode, "percentage"},
 		{"kind", provider, t.Context(), "adults", attributes("age", "old"), openfeature.InvalidContextCode, `"age"`},
 		{"no form", provider, t.Context(), "adults", attributes("age", struct{}{}), openfeature.InvalidContextCode, `attribute "age"`},
 		{"canceled", provider, ended, "adults", nothing, openfeature.GeneralCode, "canceled"},

@@ -20,7 +20,7 @@ func (p *Provider) Init(evaluationContext openfeature.EvaluationContext) error {
 
 // InitWithContext waits until flags can be read, and begins to follow them. The SDK
 // calls it. The context bounds the wait, as [WithInitTimeout] does, and nothing
-// else.
+// else; but if it has ended already, nothing begins.
 //
 // The error is an [*openfeature.ProviderInitError], whose code is
 // PROVIDER_NOT_READY if there were no flags in time, and PROVIDER_FATAL if the store
@@ -32,6 +32,9 @@ func (p *Provider) InitWithContext(ctx context.Context, _ openfeature.Evaluation
 		ctx, cancel = context.WithTimeout(ctx, p.initTimeout)
 		defer cancel()
 	}
+	if err := ctx.Err(); err != nil {
+		return notReady(err)
+	}
 	f := p.follow()
 	err := f.waitReady(ctx)
 	f.initialized(err)
@@ -41,6 +44,10 @@ func (p *Provider) InitWithContext(ctx context.Context, _ openfeature.Evaluation
 	case errors.Is(err, store.ErrClosed):
 		return &openfeature.ProviderInitError{ErrorCode: openfeature.ProviderFatalCode, Message: err.Error()}
 	}
+	return notReady(err)
+}
+
+func notReady(err error) error {
 	return &openfeature.ProviderInitError{ErrorCode: openfeature.ProviderNotReadyCode, Message: fmt.Sprintf("no flags yet: %v", err)}
 }
 

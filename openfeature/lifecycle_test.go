@@ -10,6 +10,7 @@ import (
 	"iter"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -176,10 +177,22 @@ func TestInitContext(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "deadline") || !strings.Contains(err.Error(), "unavailable") {
 		t.Error(err)
 	}
+}
+
+// An Init that comes too late, as after Shutdown, begins nothing: nobody would end it.
+func TestInitTooLate(t *testing.T) {
+	provider := flipperopenfeature.NewProvider(newClient(t))
+	must(t, provider.Init(openfeature.EvaluationContext{}))
+	provider.Shutdown()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := provider.InitWithContext(ended, openfeature.EvaluationContext{}); err == nil {
-		t.Error("Init did not mind that its context had ended")
+	before := runtime.NumGoroutine()
+	var failed *openfeature.ProviderInitError
+	if err := provider.InitWithContext(ended, openfeature.EvaluationContext{}); !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderNotReadyCode {
+		t.Errorf("Init did not mind that its context had ended: %v", err)
+	}
+	if after := runtime.NumGoroutine(); after > before {
+		t.Errorf("%d goroutines, then %d", before, after)
 	}
 }
 

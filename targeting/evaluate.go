@@ -101,7 +101,8 @@ func (r *Request) at(i int) *Attr {
 // if all conditions hold; else the bucketer decides.
 //
 // The error matches [ErrKind]: a check met an attribute of a kind that it is not
-// defined for, or the stored percentage is not a number. Evaluate does not
+// defined for; or, if it matches [ErrInvalid] too, the stored percentage is not a
+// number. Evaluate does not
 // allocate, unless it fails, or a number is beyond 64 bits, or what is hashed is
 // longer than 256 bytes or made of more than 16 attributes.
 func Evaluate(enabled bool, conditions []Condition, b Bucketer, r *Request) (on bool, reason Reason, err error) {
@@ -200,7 +201,7 @@ func scoreEnables(score float64, p Value) (bool, error) {
 	v := Float(score)
 	order, ordered, err := compareOrder(&v, &p)
 	if err != nil {
-		return false, fmt.Errorf("percentage: %w", err)
+		return false, fmt.Errorf("%w percentage: %w", ErrInvalid, err)
 	}
 	return ordered && order <= 0, nil
 }

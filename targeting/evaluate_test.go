@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,11 @@ func TestEvaluateErrors(t *testing.T) {
 		on, reason, err := targeting.Evaluate(true, c.conditions, c.bucketer, &targeting.Request{Attrs: []targeting.Attr{c.attr}})
 		if on || reason != targeting.ReasonError || !errors.Is(err, targeting.ErrKind) {
 			t.Errorf("%s: %t, %s, %v, want ErrKind", name, on, reason, err)
+		}
+		// Whether what is stored or what is asked is to blame.
+		ofPercentage := strings.HasPrefix(name, "percentage") || strings.HasPrefix(name, "ramp")
+		if errors.Is(err, targeting.ErrInvalid) != ofPercentage {
+			t.Errorf("%s: %v matches ErrInvalid: %t", name, err, !ofPercentage)
 		}
 	}
 }

@@ -166,7 +166,7 @@ func (p Percentage) Err() error { return orNil(p.err) }
 func (p Percentage) IsRamp() bool { return p.ramp != nil }
 
 // Value gives the percentage at a time. The result may be anything that was
-// stored as a constant. The error matches [ErrKind].
+// stored as a constant. The error matches [ErrKind] and [ErrInvalid].
 func (p Percentage) Value(at time.Time) (Value, error) {
 	if !p.set {
 		return defaultValue, nil
@@ -185,7 +185,7 @@ func (r *ramp) value(at time.Time) (Value, error) {
 	final, okFinal := r.final.asFloat()
 	duration, okDuration := r.duration.asFloat()
 	if !okInitial || !okFinal || !okDuration {
-		return Value{}, fmt.Errorf("ramp from %s to %s in %s: %w", r.initial, r.final, r.duration, ErrKind)
+		return Value{}, fmt.Errorf("%w percentage: ramp from %s to %s in %s: %w", ErrInvalid, r.initial, r.final, r.duration, ErrKind)
 	}
 	// The order of operations is the Python client's. The conversion keeps
 	// compilers from fusing the product and the sum.

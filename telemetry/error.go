@@ -15,7 +15,7 @@ import (
 // the type.
 const (
 	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
-	ErrorParse          = "parse_error"     // [store.ErrUnreadable]
+	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [targeting.ErrKind] of what is stored
 	ErrorInvalidContext = "invalid_context" // [targeting.ErrKind]
 	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
 	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
@@ -49,6 +49,9 @@ var errorTypes = []struct {
 func ErrorType(err error) string {
 	if err == nil {
 		return ""
+	}
+	if errors.Is(err, targeting.ErrKind) && errors.Is(err, targeting.ErrInvalid) {
+		return ErrorParse // not the caller's attributes, but the stored percentage is to blame
 	}
 	for _, t := range errorTypes {
 		if errors.Is(err, t.err) {

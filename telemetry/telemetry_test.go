@@ -199,6 +199,10 @@ func TestErrorType(t *testing.T) {
 			t.Errorf("%v is a failure: %t, want %t", err, got, isFailure)
 		}
 	}
+	stored := fmt.Errorf("%w percentage: %w", targeting.ErrInvalid, targeting.ErrKind)
+	if got := telemetry.ErrorType(stored); got != "parse_error" {
+		t.Errorf("a percentage that is no number is %q", got)
+	}
 }
 
 // A server is a store that tells nobody of changes and can be gone.
