@@ -6,7 +6,7 @@
 //
 //	hook, err := flipperotel.NewHook()
 //	...
-//	defer hook.Close()
+//	defer hook.Close() // when the meter provider was flushed, or shut down
 //	observer, err := flipperotel.NewObserver()
 //	...
 //	flags := mirror.New(instrumented.NewWatcher(redisstore, observer))

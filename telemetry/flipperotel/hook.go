@@ -82,8 +82,9 @@ func (h *Hook) ObserveAge(s store.Store) {
 	h.dated.Store(&dated)
 }
 
-// Close ends the reports of metrics. It is idempotent. The error is that of the
-// meter.
+// Close ends the reports of metrics. What was counted since they were last exported
+// is lost: call ForceFlush or Shutdown of the meter provider before. Close is
+// idempotent. The error is that of the meter.
 func (h *Hook) Close() error { return h.registration.Unregister() }
 
 // Evaluated is for [flipper.WithHook].
