@@ -7,11 +7,13 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -109,14 +111,45 @@ func TestManageOverTLS(t *testing.T) {
 	if got := flipperRun(t, "create", "X", "--store", url+"&cert="+c.certificate+"&key="+c.key); got != "created X\n" {
 		t.Error(got)
 	}
+	plain := serve(t, t.TempDir(), "--store", "memory:")
+	expired := newCertificate(t, t.TempDir(), 2, time.Now().Add(-time.Hour))
 	for bad, want := range map[string]string{
 		"thrift://" + p.thrift:  "speaks TLS: write thrifts:// in place of thrift://",
-		"thrifts://" + p.thrift: "--store right?",
-		url:                     "--store right?",
+		"thrifts://" + p.thrift: "an authority that is not known here: name a file with it, as in thrifts://HOST:PORT?ca=FILE",
+		url:                     "asks for a certificate: name files with one and its key, as in thrifts://HOST:PORT?cert=FILE&key=FILE",
+		url + "&cert=" + c.certificate + "&key=" + c.key + "&server_name=other": "is for another name: give it, as in thrifts://HOST:PORT?server_name=NAME",
+		"thrifts://" + handshakes(t, expired) + "?ca=" + expired.certificate:    "is not valid: have it renewed there",
+		"thrifts://" + plain.thrift: "if it speaks none, write thrift:// in place of thrifts://",
 	} {
 		stdout, stderr, code := outcome(t, "list", "--store", bad, "--timeout", "5s")
 		if code != 4 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %s%s%d", bad, stdout, stderr, code)
 		}
 	}
+}
+
+// handshakes gives the address of what shakes hands with a certificate, and does
+// nothing else. The server itself does not start with one that has expired.
+func handshakes(t *testing.T, c testCertificate) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(c.certificate, c.key)
+	must(t, err)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
+	must(t, err)
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.(*tls.Conn).HandshakeContext(t.Context())
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		accepting.Wait()
+	})
+	return listener.Addr().String()
 }

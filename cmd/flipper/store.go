@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -131,6 +132,10 @@ const (
 	// tlsAlertAsSize is how the Thrift client tells of a TLS server: it takes the
 	// beginning of an alert, 0x15 0x03 0x01, for the size of an answer.
 	tlsAlertAsSize = "size exceeded max allowed: 352518"
+	// tlsCertificateRequired is how a TLS server says that it wants a certificate.
+	tlsCertificateRequired = "tls: certificate required"
+	// tlsHandshakeFailed is what the Thrift client asks after a handshake that failed.
+	tlsHandshakeFailed = "does the service speak TLS"
 	// serverStoreFailed is what a flag service says if its store does not answer.
 	serverStoreFailed = "the flag store failed"
 )
@@ -156,6 +161,16 @@ func explain(err error, url string) error {
 		return advise("wrong password: put %s://USER:PASSWORD@HOST:PORT into FLIPPER_STORE", scheme)
 	case strings.HasPrefix(scheme, "thrift") && errors.Is(err, syscall.ECONNREFUSED):
 		return advise("no server at %s: start one with flipper serve, or name another --store", shown)
+	case scheme == "thrifts" && isAs[x509.UnknownAuthorityError](err):
+		return advise("the certificate of the server at %s is of an authority that is not known here: name a file with it, as in thrifts://HOST:PORT?ca=FILE", shown)
+	case scheme == "thrifts" && isAs[x509.HostnameError](err):
+		return advise("the certificate of the server at %s is for another name: give it, as in thrifts://HOST:PORT?server_name=NAME", shown)
+	case scheme == "thrifts" && isAs[x509.CertificateInvalidError](err):
+		return advise("the certificate of the server at %s is not valid: have it renewed there, or set the clock here", shown)
+	case scheme == "thrifts" && strings.Contains(text, tlsCertificateRequired):
+		return advise("the server at %s asks for a certificate: name files with one and its key, as in thrifts://HOST:PORT?cert=FILE&key=FILE", shown)
+	case scheme == "thrifts" && strings.Contains(text, tlsHandshakeFailed):
+		return advise("no TLS with the server at %s: if it speaks none, write thrift:// in place of thrifts://", shown)
 	case scheme == "thrift" && strings.Contains(text, tlsAlertAsSize):
 		return advise("the server at %s speaks TLS: write thrifts:// in place of thrift://", shown)
 	case strings.Contains(text, serverStoreFailed):
@@ -166,6 +181,12 @@ func explain(err error, url string) error {
 		return advise("no answer from %s: is --store right? (--timeout gives it longer)", shown)
 	}
 	return advise("cannot use %s: is --store right?", shown)
+}
+
+// isAs reports whether an error of a type is in a chain.
+func isAs[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // noSuchFlag adds to the error of a flag that is not there which one may have
