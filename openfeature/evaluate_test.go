@@ -20,6 +20,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/redistest"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store/cached"
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/targeting"
@@ -39,7 +40,7 @@ func attributes(pairs ...any) openfeature.FlattenedContext {
 // ready gives a client of the SDK that asks a provider.
 func ready(t *testing.T, provider openfeature.FeatureProvider) *openfeature.Client {
 	t.Helper()
-	api := newAPI(t)
+	api := providertest.NewAPI(t)
 	must(t, api.SetProviderAndWait(t.Context(), provider))
 	return api.NewClient()
 }
@@ -92,7 +93,7 @@ func refusedAddress(t *testing.T) string {
 func TestErrorCodes(t *testing.T) {
 	server := redistest.Start(t)
 	direct := server.Client(t)
-	features := flipper.New(newRedisStore(t, direct), quiet)
+	features := flipper.New(providertest.NewRedisStore(t, direct), providertest.Quiet)
 	create(t, features, "adults", on, flipper.WithConditions(targeting.NewCondition(targeting.GreaterOrEqual("age", 18))))
 	create(t, features, "broken", on)
 	create(t, features, "text", on)
@@ -114,7 +115,7 @@ func TestErrorCodes(t *testing.T) {
 
 	gone := redis.NewClient(&redis.Options{Addr: refusedAddress(t), MaxRetries: -1})
 	defer gone.Close()
-	never := flipperopenfeature.NewProvider(flipper.New(newRedisStore(t, gone), quiet))
+	never := flipperopenfeature.NewProvider(flipper.New(providertest.NewRedisStore(t, gone), providertest.Quiet))
 
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -153,14 +154,14 @@ func TestErrorCodes(t *testing.T) {
 
 // A backend that was there, and is gone, is no provider that is not ready.
 func TestErrorOfLostBackend(t *testing.T) {
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on)
-	provider := flipperopenfeature.NewProvider(flipper.New(far.far, quiet))
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on)
+	provider := flipperopenfeature.NewProvider(flipper.New(far.Far, providertest.Quiet))
 	client := ready(t, provider)
 	if got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{}); err != nil || !got.Value {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	far.vanish()
+	far.Vanish()
 	got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{})
 	if err == nil || got.ErrorCode != openfeature.GeneralCode || got.Reason != openfeature.ErrorReason {
 		t.Errorf("%+v, %v", got, err)
@@ -229,11 +230,11 @@ func TestFlagMetadata(t *testing.T) {
 		"text": "team-web", "int": 7, "float": 0.5, "bool": true,
 		"null": nil, "list": []any{1}, "object": map[string]any{"a": 1}, "huge": targeting.Uint(1 << 63),
 	}))
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on, flipper.WithClientData(map[string]any{"text": "team-web", "int": 7, "float": 0.5, "bool": true}))
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on, flipper.WithClientData(map[string]any{"text": "team-web", "int": 7, "float": 0.5, "bool": true}))
 	want := openfeature.FlagMetadata{"text": "team-web", "int": int64(7), "float": 0.5, "bool": true}
 
-	for name, features := range map[string]*flipper.FeatureFlagClient{"memory": features, "redis": far.direct} {
+	for name, features := range map[string]*flipper.FeatureFlagClient{"memory": features, "redis": far.Direct} {
 		provider := flipperopenfeature.NewProvider(features)
 		for range 2 { // read, and remembered
 			got := provider.BooleanEvaluation(t.Context(), "flag", false, nothing)
@@ -282,23 +283,23 @@ func TestMultiProvider(t *testing.T) {
 
 // Answers from copies say so.
 func TestReasonsOfCopies(t *testing.T) {
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on)
-	flags := cached.New(onlyReads{far.far}) // so that it does not know whether it is current
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on)
+	flags := cached.New(onlyReads{far.Far}) // so that it does not know whether it is current
 	defer flags.Close()
-	aged := flipperopenfeature.NewProvider(flipper.New(flags, quiet))
+	aged := flipperopenfeature.NewProvider(flipper.New(flags, providertest.Quiet))
 	await(t, "CACHED", func() bool {
 		got := aged.BooleanEvaluation(t.Context(), "flag", false, nothing)
 		return got.Value && got.Reason == openfeature.CachedReason
 	})
 
-	mirrored := far.mirror(t)
+	mirrored := far.Mirror(t)
 	must(t, mirrored.Store().(*mirror.Store).WaitReady(t.Context()))
 	stale := flipperopenfeature.NewProvider(mirrored)
 	if got := stale.BooleanEvaluation(t.Context(), "flag", false, nothing); got.Reason != openfeature.StaticReason {
 		t.Errorf("the reason is %s", got.Reason)
 	}
-	far.vanish()
+	far.Vanish()
 	await(t, "STALE", func() bool {
 		got := stale.BooleanEvaluation(t.Context(), "flag", false, nothing)
 		return got.Value && got.Reason == "STALE"
@@ -375,7 +376,7 @@ func (h *namedHook) Finally(context.Context, openfeature.HookContext, openfeatur
 // A store that does not answer costs no more than the client's time-out.
 func TestSlowStore(t *testing.T) {
 	server := redistest.Start(t)
-	features := flipper.New(newRedisStore(t, server.Client(t)), quiet, flipper.WithTimeout(20*time.Millisecond))
+	features := flipper.New(providertest.NewRedisStore(t, server.Client(t)), providertest.Quiet, flipper.WithTimeout(20*time.Millisecond))
 	create(t, features, "flag", on)
 	provider := flipperopenfeature.NewProvider(features)
 	server.Stop()

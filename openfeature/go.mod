@@ -3,21 +3,10 @@ module github.com/flipper-go/flipper/openfeature
 go 1.26.0
 
 require (
-	github.com/cucumber/godog v0.15.1
 	github.com/flipper-go/flipper v0.0.0
 	github.com/open-feature/go-sdk v1.20.0
 	github.com/redis/go-redis/v9 v9.23.0
 	go.uber.org/goleak v1.3.0
-)
-
-require (
-	github.com/cucumber/gherkin/go/v26 v26.2.0 // indirect
-	github.com/cucumber/messages/go/v21 v21.0.1 // indirect
-	github.com/gofrs/uuid v4.3.1+incompatible // indirect
-	github.com/hashicorp/go-immutable-radix v1.3.1 // indirect
-	github.com/hashicorp/go-memdb v1.3.5 // indirect
-	github.com/hashicorp/golang-lru v1.0.2 // indirect
-	github.com/spf13/pflag v1.0.10 // indirect
 )
 
 require (
@@ -30,7 +19,3 @@ require (
 )
 
 replace github.com/flipper-go/flipper => ..
-
-// The SDK asks for it, for tests of its own that nobody else runs. Ours run with
-// v0.15.1.
-exclude github.com/cucumber/godog v0.16.0

@@ -21,6 +21,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
@@ -37,11 +38,11 @@ func (unwatchable) Watch(context.Context) iter.Seq2[store.Change, error] {
 }
 
 // awaitChange waits until events have told of these flags, and of no others.
-func awaitChange(t *testing.T, from <-chan event, names ...string) {
+func awaitChange(t *testing.T, from <-chan providertest.Event, names ...string) {
 	t.Helper()
 	told := map[string]bool{}
 	for len(told) < len(names) {
-		e := receive(t, from)
+		e := providertest.Receive(t, from)
 		if e.EventType != openfeature.ProviderConfigChange || e.ProviderName != "flipper" {
 			t.Fatalf("event %+v, want a change of %v", e, names)
 		}
@@ -61,10 +62,10 @@ func TestChanges(t *testing.T) {
 	features := newClient(t)
 	create(t, features, "first")
 	create(t, features, "second")
-	api := newAPI(t)
-	told := events(api, openfeature.ProviderReady, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
+	api := providertest.NewAPI(t)
+	told := providertest.Events(api, openfeature.ProviderReady, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
 	must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(features)))
-	if e := receive(t, told); e.EventType != openfeature.ProviderReady {
+	if e := providertest.Receive(t, told); e.EventType != openfeature.ProviderReady {
 		t.Fatalf("%+v", e)
 	}
 	must(t, features.Enable(t.Context(), "first"))
@@ -85,34 +86,36 @@ func TestChanges(t *testing.T) {
 // While the backend is gone the provider is stale, and it is ready again, and tells
 // what was missed, when the backend is back.
 func TestStale(t *testing.T) {
-	for name, open := range map[string]func(*testing.T, *farStore) *flipper.FeatureFlagClient{
-		"mirror": func(t *testing.T, far *farStore) *flipper.FeatureFlagClient { return far.mirror(t) },
-		"redis":  func(_ *testing.T, far *farStore) *flipper.FeatureFlagClient { return flipper.New(far.far, quiet) },
-		"mirror that is not told of changes": func(t *testing.T, far *farStore) *flipper.FeatureFlagClient {
-			far.far = unwatchable{far.far}
-			return far.mirror(t, mirror.WithFullReadInterval(50*time.Millisecond))
+	for name, open := range map[string]func(*testing.T, *providertest.FarStore) *flipper.FeatureFlagClient{
+		"mirror": func(t *testing.T, far *providertest.FarStore) *flipper.FeatureFlagClient { return far.Mirror(t) },
+		"redis": func(_ *testing.T, far *providertest.FarStore) *flipper.FeatureFlagClient {
+			return flipper.New(far.Far, providertest.Quiet)
+		},
+		"mirror that is not told of changes": func(t *testing.T, far *providertest.FarStore) *flipper.FeatureFlagClient {
+			far.Far = unwatchable{far.Far}
+			return far.Mirror(t, mirror.WithFullReadInterval(50*time.Millisecond))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			far := newFarStore(t)
+			far := providertest.NewFarStore(t)
 			for i := range 5 {
-				create(t, far.direct, fmt.Sprint("flag", i))
+				create(t, far.Direct, fmt.Sprint("flag", i))
 			}
-			api := newAPI(t)
+			api := providertest.NewAPI(t)
 			must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(open(t, far))))
 			client := api.NewClient()
 			awaitState(t, client, openfeature.ReadyState)
-			told := events(api, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
+			told := providertest.Events(api, openfeature.ProviderConfigChange, openfeature.ProviderStale, openfeature.ProviderError)
 
-			far.vanish()
-			if e := receive(t, told); e.EventType != openfeature.ProviderStale || e.Message == "" {
+			far.Vanish()
+			if e := providertest.Receive(t, told); e.EventType != openfeature.ProviderStale || e.Message == "" {
 				t.Fatalf("%+v", e)
 			}
 			awaitState(t, client, openfeature.StaleState)
-			must(t, far.direct.Enable(t.Context(), "flag1"))
-			must(t, far.direct.Destroy(t.Context(), "flag2"))
+			must(t, far.Direct.Enable(t.Context(), "flag1"))
+			must(t, far.Direct.Destroy(t.Context(), "flag2"))
 
-			far.proxy.Heal()
+			far.Proxy.Heal()
 			awaitState(t, client, openfeature.ReadyState)
 			awaitChange(t, told, "flag1", "flag2")
 			if !client.Boolean(t.Context(), "flag1", false, openfeature.EvaluationContext{}) {
@@ -124,18 +127,18 @@ func TestStale(t *testing.T) {
 
 // Init ends when there are flags, or with its time: then the provider goes on.
 func TestInitWithoutBackend(t *testing.T) {
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on)
-	far.vanish()
-	provider := flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(50*time.Millisecond))
-	api := newAPI(t)
-	told := events(api, openfeature.ProviderError)
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on)
+	far.Vanish()
+	provider := flipperopenfeature.NewProvider(far.Mirror(t), flipperopenfeature.WithInitTimeout(50*time.Millisecond))
+	api := providertest.NewAPI(t)
+	told := providertest.Events(api, openfeature.ProviderError)
 	err := api.SetProviderAndWait(t.Context(), provider)
 	var failed *openfeature.ProviderInitError
 	if !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderNotReadyCode {
 		t.Fatal(err)
 	}
-	receive(t, told)
+	providertest.Receive(t, told)
 	client := api.NewClient()
 	awaitState(t, client, openfeature.ErrorState)
 	got, err := client.BooleanValueDetails(t.Context(), "flag", true, openfeature.EvaluationContext{})
@@ -143,7 +146,7 @@ func TestInitWithoutBackend(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 
-	far.proxy.Heal()
+	far.Proxy.Heal()
 	awaitState(t, client, openfeature.ReadyState)
 	if got, err := client.BooleanValueDetails(t.Context(), "flag", false, openfeature.EvaluationContext{}); err != nil || !got.Value {
 		t.Errorf("%+v, %v", got, err)
@@ -151,25 +154,25 @@ func TestInitWithoutBackend(t *testing.T) {
 }
 
 func TestInitWaits(t *testing.T) {
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on)
-	far.vanish()
-	api := newAPI(t)
-	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(0))))
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on)
+	far.Vanish()
+	api := providertest.NewAPI(t)
+	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(far.Mirror(t), flipperopenfeature.WithInitTimeout(0))))
 	client := api.NewClient()
 	got, err := client.BooleanValueDetails(t.Context(), "flag", true, openfeature.EvaluationContext{})
 	if err == nil || !got.Value || got.ErrorCode != openfeature.ProviderNotReadyCode || client.State() != openfeature.NotReadyState {
 		t.Errorf("%+v, %v, %s", got, err, client.State())
 	}
-	far.proxy.Heal()
+	far.Proxy.Heal()
 	awaitState(t, client, openfeature.ReadyState)
 }
 
 // The context of Init bounds the wait, and the error tells what was waited for.
 func TestInitContext(t *testing.T) {
-	far := newFarStore(t)
-	far.vanish()
-	provider := flipperopenfeature.NewProvider(flipper.New(far.far, quiet))
+	far := providertest.NewFarStore(t)
+	far.Vanish()
+	provider := flipperopenfeature.NewProvider(flipper.New(far.Far, providertest.Quiet))
 	defer provider.Shutdown()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -198,16 +201,16 @@ func TestInitTooLate(t *testing.T) {
 
 // A mirror that starts from a file is ready, and stale.
 func TestStaleFromTheStart(t *testing.T) {
-	far := newFarStore(t)
-	create(t, far.direct, "flag", on)
+	far := providertest.NewFarStore(t)
+	create(t, far.Direct, "flag", on)
 	file := filepath.Join(t.TempDir(), "flags.json")
-	before := far.mirror(t, mirror.WithLastGood(file)).Store().(*mirror.Store)
+	before := far.Mirror(t, mirror.WithLastGood(file)).Store().(*mirror.Store)
 	must(t, before.WaitReady(t.Context()))
 	must(t, before.Close())
-	far.vanish()
+	far.Vanish()
 
-	api := newAPI(t)
-	provider := flipperopenfeature.NewProvider(far.mirror(t, mirror.WithLastGood(file)))
+	api := providertest.NewAPI(t)
+	provider := flipperopenfeature.NewProvider(far.Mirror(t, mirror.WithLastGood(file)))
 	must(t, api.SetProviderAndWait(t.Context(), provider))
 	client := api.NewClient()
 	awaitState(t, client, openfeature.StaleState)
@@ -221,7 +224,7 @@ func TestStaleFromTheStart(t *testing.T) {
 	awaitState(t, api.NewClient(openfeature.WithDomain("further")), openfeature.StaleState)
 	awaitState(t, client, openfeature.StaleState)
 
-	far.proxy.Heal()
+	far.Proxy.Heal()
 	awaitState(t, client, openfeature.ReadyState)
 }
 
@@ -229,32 +232,32 @@ func TestStaleFromTheStart(t *testing.T) {
 func TestStoreWithoutWatch(t *testing.T) {
 	flags := memory.New()
 	defer flags.Close()
-	writer := flipper.New(flags, quiet)
+	writer := flipper.New(flags, providertest.Quiet)
 	create(t, writer, "flag", on)
-	client := ready(t, flipperopenfeature.NewProvider(flipper.New(onlyReads{flags}, quiet)))
+	client := ready(t, flipperopenfeature.NewProvider(flipper.New(onlyReads{flags}, providertest.Quiet)))
 	if !client.Boolean(t.Context(), "flag", false, openfeature.EvaluationContext{}) {
 		t.Error("the flag is off")
 	}
 
-	far := newFarStore(t)
-	far.vanish()
-	api := newAPI(t)
-	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(flipper.New(onlyReads{far.far}, quiet))))
+	far := providertest.NewFarStore(t)
+	far.Vanish()
+	api := providertest.NewAPI(t)
+	must(t, api.SetProvider(t.Context(), flipperopenfeature.NewProvider(flipper.New(onlyReads{far.Far}, providertest.Quiet))))
 	if state := api.NewClient().State(); state != openfeature.NotReadyState {
 		t.Errorf("without a backend the state is %s", state)
 	}
-	far.proxy.Heal()
+	far.Proxy.Heal()
 	awaitState(t, api.NewClient(), openfeature.ReadyState)
 }
 
 func TestClosedStore(t *testing.T) {
 	flags := memory.New()
-	api := newAPI(t)
-	told := events(api, openfeature.ProviderError)
-	provider := flipperopenfeature.NewProvider(flipper.New(flags, quiet))
+	api := providertest.NewAPI(t)
+	told := providertest.Events(api, openfeature.ProviderError)
+	provider := flipperopenfeature.NewProvider(flipper.New(flags, providertest.Quiet))
 	must(t, api.SetProviderAndWait(t.Context(), provider))
 	must(t, flags.Close())
-	if e := receive(t, told); !strings.Contains(e.Message, "closed") {
+	if e := providertest.Receive(t, told); !strings.Contains(e.Message, "closed") {
 		t.Errorf("%+v", e)
 	}
 	client := api.NewClient()
@@ -274,8 +277,8 @@ func TestClosedMirror(t *testing.T) {
 		below := memory.New()
 		defer below.Close()
 		flags := mirror.New(below, mirror.WithLogger(slog.New(slog.DiscardHandler)))
-		api := newAPI(t)
-		must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(flipper.New(flags, quiet))))
+		api := providertest.NewAPI(t)
+		must(t, api.SetProviderAndWait(t.Context(), flipperopenfeature.NewProvider(flipper.New(flags, providertest.Quiet))))
 		must(t, flags.Close())
 		awaitState(t, api.NewClient(), openfeature.FatalState)
 		time.Sleep(time.Minute)
@@ -304,8 +307,8 @@ func TestShutdown(t *testing.T) {
 
 	// The same, by the SDK.
 	for range 3 {
-		api := newAPI(t)
-		told := events(api, openfeature.ProviderConfigChange)
+		api := providertest.NewAPI(t)
+		told := providertest.Events(api, openfeature.ProviderConfigChange)
 		must(t, api.SetProviderAndWait(t.Context(), provider))
 		must(t, features.SetClientData(t.Context(), "flag", map[string]any{"time": time.Now().String()}))
 		awaitChange(t, told, "flag")
@@ -315,9 +318,9 @@ func TestShutdown(t *testing.T) {
 
 // Shutdown ends an Init that waits.
 func TestShutdownDuringInit(t *testing.T) {
-	far := newFarStore(t)
-	far.vanish()
-	provider := flipperopenfeature.NewProvider(far.mirror(t), flipperopenfeature.WithInitTimeout(0))
+	far := providertest.NewFarStore(t)
+	far.Vanish()
+	provider := flipperopenfeature.NewProvider(far.Mirror(t), flipperopenfeature.WithInitTimeout(0))
 	failed := make(chan error, 1)
 	go func() { failed <- provider.Init(openfeature.EvaluationContext{}) }()
 	await(t, "the end of Init", func() bool {
@@ -337,7 +340,7 @@ func TestDomains(t *testing.T) {
 	features := newClient(t)
 	create(t, features, "flag", on)
 	provider := flipperopenfeature.NewProvider(features)
-	api := newAPI(t)
+	api := providertest.NewAPI(t)
 	for _, domain := range []string{"a", "b"} {
 		must(t, api.SetProviderAndWait(t.Context(), provider, openfeature.WithDomain(domain)))
 	}
@@ -347,7 +350,7 @@ func TestDomains(t *testing.T) {
 	client := api.NewClient(openfeature.WithDomain("b"))
 	client.AddHandler(openfeature.ProviderConfigChange, &callback)
 	must(t, features.Disable(t.Context(), "flag"))
-	if details := receive(t, told); !slices.Equal(details.FlagChanges, []string{"flag"}) {
+	if details := providertest.Receive(t, told); !slices.Equal(details.FlagChanges, []string{"flag"}) {
 		t.Errorf("%+v", details)
 	}
 	if client.State() != openfeature.ReadyState {
@@ -371,7 +374,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 	number := 0
 	for len(want) > 0 {
-		e := receive(t, provider.EventChannel())
+		e := providertest.Receive(t, provider.EventChannel())
 		number++
 		for _, name := range e.FlagChanges {
 			delete(want, name)

@@ -1,7 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package flipperopenfeature_test
+package conformance_test
 
 import (
 	"context"

@@ -1,7 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package flipperopenfeature_test
+package conformance_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -32,7 +33,7 @@ type scenario struct {
 	api      *openfeature.EvaluationAPI
 	client   *openfeature.Client
 	features *flipper.FeatureFlagClient // of the provider's flags, always within reach
-	far      *farStore                  // nil unless the provider's backend can be lost
+	far      *providertest.FarStore     // nil unless the provider's backend can be lost
 	broken   bool                       // the provider cannot answer
 	waiting  bool                       // Init waits for the backend
 	witness  witness
@@ -47,9 +48,23 @@ type scenario struct {
 	order      []string
 	ctx        context.Context
 	levels     []string
-	told       map[openfeature.EventType]<-chan event
-	event      event
+	told       map[openfeature.EventType]<-chan providertest.Event
+	event      providertest.Event
 	original   openfeature.EvaluationContext
+}
+
+// A witness notes the attributes that flags are evaluated with.
+type witness struct{ attrs []flipper.Attr }
+
+func (w *witness) Record(_ context.Context, i flipper.Impression) { w.attrs = i.Attrs }
+
+// String gives the attributes as name=JSON.
+func (w *witness) String() string {
+	var texts []string
+	for _, attr := range w.attrs {
+		texts = append(texts, attr.Name+"="+attr.Value.String())
+	}
+	return strings.Join(texts, " ")
 }
 
 func (s *scenario) end() error {
@@ -58,7 +73,7 @@ func (s *scenario) end() error {
 	}
 	if s.waiting {
 		// What the SDK begins in the background could begin after Shutdown.
-		s.far.proxy.Heal()
+		s.far.Proxy.Heal()
 		if err := s.hasStatus("READY"); err != nil {
 			return err
 		}
@@ -73,8 +88,8 @@ func (s *scenario) steps() map[string]any {
 		`^a stable provider with retrievable context is registered$`:                           func() error { return s.provider("stable") },
 		`^the provider status should be "([^"]*)"$`:                                            s.hasStatus,
 		`^the provider status becomes "([^"]*)"$`:                                              s.hasStatus,
-		`^the backend is lost$`:                                                                func() { s.far.vanish() },
-		`^the backend is back$`:                                                                func() { s.far.proxy.Heal() },
+		`^the backend is lost$`:                                                                func() { s.far.Vanish() },
+		`^the backend is back$`:                                                                func() { s.far.Proxy.Heal() },
 		`^an? (\w+)-flag with key "([^"]*)" and a default value "(.*)"$`:                       s.flagAndDefault,
 		`^a context containing a key "([^"]*)", with type "([^"]*)" and with value "([^"]*)"$`: s.attribute,
 		`^a context containing a key "([^"]*)" with null value$`:                               func(key string) { s.set(key, nil) },
@@ -124,7 +139,7 @@ func (s *scenario) newAPI() {
 		s.api = isolated.NewAPI()
 		s.client = s.api.NewClient()
 		s.ctx = context.Background()
-		s.told = map[openfeature.EventType]<-chan event{}
+		s.told = map[openfeature.EventType]<-chan providertest.Event{}
 		s.stages = map[string][]openfeature.InterfaceEvaluationDetails{}
 	}
 }
@@ -143,20 +158,22 @@ func (s *scenario) provider(state string) error {
 	}
 	inMemory := memory.New()
 	s.t.Cleanup(func() { _ = inMemory.Close() })
-	flags := flipper.New(inMemory, quiet, flipper.WithImpressions(&s.witness, 1))
+	flags := flipper.New(inMemory, providertest.Quiet, flipper.WithImpressions(&s.witness, 1))
 	s.features = flags
 	if state != "fatal" && (state != "stable" || s.name == "The backend goes and comes back") {
-		s.far = newFarStore(s.t)
-		s.features = s.far.direct
+		s.far = providertest.NewFarStore(s.t)
+		s.features = s.far.Direct
 	}
 	for name, opts := range specifiedFlags {
-		create(s.t, s.features, name, opts...)
+		if _, err := s.features.Create(s.t.Context(), name, opts...); err != nil {
+			return err
+		}
 	}
 	if state == "not ready" || state == "error" {
-		s.far.vanish()
+		s.far.Vanish()
 	}
 	if s.far != nil {
-		flags = s.far.mirror(s.t)
+		flags = s.far.Mirror(s.t)
 	}
 	timeout := time.Minute
 	if state == "error" {
@@ -184,11 +201,13 @@ func (s *scenario) provider(state string) error {
 		return err
 	}
 	if state == "stale" {
-		s.far.vanish()
+		s.far.Vanish()
 		return s.hasStatus("STALE")
 	}
 	return nil
 }
+
+var on = flipper.WithEnabled(true)
 
 // specifiedFlags are named after those of the specification's test-flags.json. Those
 // that are not boolean there are just on.
@@ -208,7 +227,7 @@ var specifiedFlags = map[string][]flipper.CreateOption{
 }
 
 func (s *scenario) hasStatus(want string) error {
-	for deadline := time.Now().Add(patience); string(s.client.State()) != want; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(providertest.Patience); string(s.client.State()) != want; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("the state is %s, want %s", s.client.State(), want)
 		}
@@ -541,7 +560,7 @@ func (s *scenario) immutableDetails() error {
 func (s *scenario) evaluateAsynchronously() {
 	done := make(chan openfeature.InterfaceEvaluationDetails, 1)
 	go func() { done <- s.evaluateOnce() }()
-	s.details = receive(s.t, done)
+	s.details = providertest.Receive(s.t, done)
 }
 
 func (s *scenario) sameAgain() error {
@@ -554,7 +573,7 @@ func (s *scenario) sameAgain() error {
 }
 
 func (s *scenario) attach(kind string) {
-	s.told[openfeature.EventType(kind)] = events(s.api, openfeature.EventType(kind))
+	s.told[openfeature.EventType(kind)] = providertest.Events(s.api, openfeature.EventType(kind))
 }
 
 func (s *scenario) modify(flag string) error {
@@ -567,7 +586,7 @@ func (s *scenario) modify(flag string) error {
 }
 
 func (s *scenario) handlerRan(kind string) {
-	s.event = receive(s.t, s.told[openfeature.EventType(kind)])
+	s.event = providertest.Receive(s.t, s.told[openfeature.EventType(kind)])
 }
 
 func (s *scenario) altered(flag string) error {
