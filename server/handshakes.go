@@ -120,7 +120,7 @@ func isDisconnect(err error) bool {
 // observeHandshakes has an HTTP server's handshakes that fail counted, and logged
 // as the Thrift server does. Its own log has a line for each, however many a client
 // causes.
-func observeHandshakes(s *http.Server, m *metrics, log *limitedlog.Log) {
+func observeHandshakes(s *http.Server, m *metrics, limited *limitedlog.Log) {
 	s.ErrorLog.SetOutput(withoutHandshakes{s.ErrorLog.Writer()})
 	s.ConnState = func(conn net.Conn, state http.ConnState) {
 		t, ok := conn.(*tls.Conn)
@@ -134,7 +134,7 @@ func observeHandshakes(s *http.Server, m *metrics, log *limitedlog.Log) {
 		}
 		m.handshakeFailed(endpointHTTP, err)
 		if !isDisconnect(err) {
-			log.Warn("closed a connection: TLS handshake failed", "endpoint", endpointHTTP, "remote", conn.RemoteAddr().String(), "error", err)
+			limited.Warn("closed a connection: TLS handshake failed", "endpoint", endpointHTTP, "remote", conn.RemoteAddr().String(), "error", err)
 		}
 	}
 }
