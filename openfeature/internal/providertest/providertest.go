@@ -58,15 +58,14 @@ func Events(api *openfeature.EvaluationAPI, types ...openfeature.EventType) <-ch
 }
 
 // Receive waits for what comes from a channel.
-func Receive[T any](tb testing.TB, from <-chan T) T {
+func Receive[T any](tb testing.TB, from <-chan T) (v T) {
 	tb.Helper()
 	select {
-	case v := <-from:
-		return v
+	case v = <-from:
 	case <-time.After(Patience):
 		tb.Fatal("nothing came")
-		panic("unreachable")
 	}
+	return v
 }
 
 // A FarStore is a Redis server that can be out of reach.
