@@ -4,9 +4,10 @@
 // Package flipperotel has OpenTelemetry's traces and metrics of evaluations and of
 // the calls of a store.
 //
-//	hook, err := flipperotel.NewHook()
+//	hook, err := flipperotel.NewHook(flipperotel.WithMeterProvider(meters))
 //	...
-//	defer hook.Close() // when the meter provider was flushed, or shut down
+//	defer hook.Close()
+//	defer meters.ForceFlush(ctx) // before Close, which takes the metrics with it
 //	observer, err := flipperotel.NewObserver()
 //	...
 //	flags := mirror.New(instrumented.NewWatcher(redisstore, observer))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -17,17 +18,20 @@ import (
 )
 
 func ExampleNewHook() {
-	// A program sets up OpenTelemetry once, with an exporter of its own.
+	// A program sets up OpenTelemetry once, with exporters of its own.
 	exporter := tracetest.NewInMemoryExporter()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
 	defer tracers.Shutdown(context.Background())
+	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+	defer meters.Shutdown(context.Background())
 
-	hook, err := flipperotel.NewHook()
+	hook, err := flipperotel.NewHook(flipperotel.WithMeterProvider(meters))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	defer hook.Close()
+	defer meters.ForceFlush(context.Background()) // before Close, which takes the metrics with it
 	observer, err := flipperotel.NewObserver(flipperotel.WithTracerProvider(tracers))
 	if err != nil {
 		fmt.Println(err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
@@ -34,6 +35,7 @@ type collector struct {
 	mu      sync.Mutex
 	spans   []*tracepb.Span
 	metrics []string
+	counted int64 // evaluations, as last received
 }
 
 func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -69,6 +71,9 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			for _, scope := range resource.GetScopeMetrics() {
 				for _, m := range scope.GetMetrics() {
 					c.metrics = append(c.metrics, m.GetName())
+					if m.GetName() == "flipper.evaluations" {
+						c.counted = m.GetSum().GetDataPoints()[0].GetAsInt()
+					}
 				}
 			}
 		}
@@ -150,5 +155,57 @@ func TestExport(t *testing.T) {
 	slices.Sort(received.metrics)
 	if want := []string{"flipper.evaluations", "flipper.store.call.duration"}; !slices.Equal(received.metrics, want) {
 		t.Errorf("received metrics %q, want %q", received.metrics, want)
+	}
+}
+
+// The order that the comment of Close asks for loses nothing, and the other one loses
+// what was counted since the last export.
+func TestClose(t *testing.T) {
+	type step = func(*flipperotel.Hook, *sdkmetric.MeterProvider) error
+	var (
+		closeHook step = func(h *flipperotel.Hook, _ *sdkmetric.MeterProvider) error { return h.Close() }
+		flush     step = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.ForceFlush(t.Context()) }
+		shutdown  step = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.Shutdown(t.Context()) }
+	)
+	for name, test := range map[string]struct {
+		steps []step
+		want  int64
+	}{
+		"flush, close, shutdown": {[]step{flush, closeHook, shutdown}, 4},
+		"shutdown, close":        {[]step{shutdown, closeHook}, 4},
+		"close, shutdown":        {[]step{closeHook, shutdown}, 3}, // the order that is wrong
+	} {
+		t.Run(name, func(t *testing.T) {
+			received := &collector{t: t}
+			server := httptest.NewServer(received)
+			defer server.Close()
+			sender, err := otlpmetrichttp.New(t.Context(), otlpmetrichttp.WithEndpoint(server.Listener.Addr().String()), otlpmetrichttp.WithInsecure())
+			if err != nil {
+				t.Fatal(err)
+			}
+			meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewPeriodicReader(sender, sdkmetric.WithInterval(time.Hour))))
+			hook := newHook(t, flipperotel.WithMeterProvider(meters))
+			features := flipper.New(memory.New(), flipper.WithHook(hook), quiet)
+			if _, err := features.Create(t.Context(), "flag"); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				features.IsEnabled(t.Context(), "flag")
+			}
+			if err := meters.ForceFlush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			features.IsEnabled(t.Context(), "flag")
+			for _, step := range test.steps {
+				if err := step(hook, meters); err != nil {
+					t.Error(err)
+				}
+			}
+			received.mu.Lock()
+			defer received.mu.Unlock()
+			if received.counted != test.want {
+				t.Errorf("%d evaluations were received, want %d", received.counted, test.want)
+			}
+		})
 	}
 }

@@ -82,9 +82,15 @@ func (h *Hook) ObserveAge(s store.Store) {
 	h.dated.Store(&dated)
 }
 
-// Close ends the reports of metrics. What was counted since they were last exported
-// is lost: call ForceFlush or Shutdown of the meter provider before. Close is
-// idempotent. The error is that of the meter.
+// Close ends the reports of metrics. Call ForceFlush or Shutdown of the meter
+// provider first: a meter asks for metrics when it exports, never when it lets go of
+// them, so what was counted since the last export is lost with Close. With defer,
+// the one that comes first is written last:
+//
+//	defer hook.Close()
+//	defer meters.ForceFlush(ctx)
+//
+// Close is idempotent. The error is that of the meter.
 func (h *Hook) Close() error { return h.registration.Unregister() }
 
 // Evaluated is for [flipper.WithHook].
