@@ -24,7 +24,7 @@
 // is. With an error the answer is the default, and the error code is
 //
 //	FLAG_NOT_FOUND      there is no such flag
-//	PARSE_ERROR         what is stored is no readable flag
+//	PARSE_ERROR         what is stored is no readable flag, or its percentage no number
 //	TYPE_MISMATCH       a string, number or object was asked for
 //	INVALID_CONTEXT     an attribute has no form in Flipper, or is of a kind that a
 //	                    condition cannot compare

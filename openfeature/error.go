@@ -19,7 +19,7 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalidName):
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
-	case errors.Is(err, store.ErrUnreadable), errors.Is(err, targeting.ErrInvalid): // the latter of a stored percentage
+	case errors.Is(err, store.ErrUnreadable), isOfPercentage(err):
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
 	case errors.Is(err, targeting.ErrKind):
 		return openfeature.NewInvalidContextResolutionError(err.Error())
@@ -27,6 +27,12 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 		return openfeature.NewProviderNotReadyResolutionError(err.Error())
 	}
 	return openfeature.NewGeneralResolutionError(err.Error(), err)
+}
+
+// isOfPercentage reports whether the stored percentage is not a number: the caller's
+// attributes are not to blame then.
+func isOfPercentage(err error) bool {
+	return errors.Is(err, targeting.ErrKind) && errors.Is(err, targeting.ErrInvalid)
 }
 
 // isUnreachable reports whether the store could not be asked, or not in time.

@@ -21,6 +21,7 @@ import (
 	"github.com/flipper-go/flipper/internal/redistest"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
 	"github.com/flipper-go/flipper/openfeature/internal/providertest"
+	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/cached"
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/targeting"
@@ -90,6 +91,11 @@ func refusedAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// refusing is a store that takes no name, as a flag service with rules of its own may.
+type refusing struct{ store.Store }
+
+func (refusing) Get(context.Context, string) (*store.Flag, error) { return nil, store.ErrInvalid }
+
 func TestErrorCodes(t *testing.T) {
 	server := redistest.Start(t)
 	direct := server.Client(t)
@@ -134,6 +140,7 @@ func TestErrorCodes(t *testing.T) {
 		{"bad name", provider, t.Context(), strings.Repeat("x", 2000), nothing, openfeature.FlagNotFoundCode, "not found"},
 		{"unreadable", provider, t.Context(), "broken", nothing, openfeature.ParseErrorCode, "unreadable"},
 		{"percentage", provider, t.Context(), "text", nothing, openfeature.ParseErrorCode, "percentage"},
+		{"refused", flipperopenfeature.NewProvider(flipper.New(refusing{}, providertest.Quiet)), t.Context(), "flag", nothing, openfeature.GeneralCode, "invalid"},
 		{"kind", provider, t.Context(), "adults", attributes("age", "old"), openfeature.InvalidContextCode, `"age"`},
 		{"no form", provider, t.Context(), "adults", attributes("age", struct{}{}), openfeature.InvalidContextCode, `attribute "age"`},
 		{"canceled", provider, ended, "adults", nothing, openfeature.GeneralCode, "canceled"},

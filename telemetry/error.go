@@ -15,7 +15,7 @@ import (
 // the type.
 const (
 	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
-	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [targeting.ErrKind] of what is stored
+	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [targeting.ErrKind] with [targeting.ErrInvalid]
 	ErrorInvalidContext = "invalid_context" // [targeting.ErrKind]
 	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
 	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
@@ -51,7 +51,7 @@ func ErrorType(err error) string {
 		return ""
 	}
 	if errors.Is(err, targeting.ErrKind) && errors.Is(err, targeting.ErrInvalid) {
-		return ErrorParse // not the caller's attributes, but the stored percentage is to blame
+		return ErrorParse // the stored percentage is to blame, not the caller's attributes
 	}
 	for _, t := range errorTypes {
 		if errors.Is(err, t.err) {

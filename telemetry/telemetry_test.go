@@ -199,9 +199,33 @@ func TestErrorType(t *testing.T) {
 			t.Errorf("%v is a failure: %t, want %t", err, got, isFailure)
 		}
 	}
-	stored := fmt.Errorf("%w percentage: %w", targeting.ErrInvalid, targeting.ErrKind)
-	if got := telemetry.ErrorType(stored); got != "parse_error" {
-		t.Errorf("a percentage that is no number is %q", got)
+}
+
+// Who is to blame for an evaluation that fails: the caller, whose attribute is of the
+// wrong kind, or whoever stored a percentage that is no number.
+func TestErrorTypeOfEvaluation(t *testing.T) {
+	for item, want := range map[string]string{
+		`{"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": "half"}}`:     "parse_error",
+		`{"type": "PercentageBucketer", "percentage": {"type": "Percentage", "value": [0.5]}}`:                    "parse_error",
+		`{"type": "PercentageBucketer", "percentage": {"type": "LinearRampPercentage", "initial_value": "none"}}`: "parse_error",
+		"": "invalid_context", // a condition
+	} {
+		features := flipper.New(memory.New(), quiet)
+		opt := flipper.WithConditions(targeting.NewCondition(targeting.Greater("age", 18)))
+		if item != "" {
+			bucketer, err := targeting.ParseBucketer(targeting.JSON(item), time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt = flipper.WithBucketer(bucketer)
+		}
+		if _, err := features.Create(t.Context(), "flag", flipper.WithEnabled(true), opt); err != nil {
+			t.Fatal(err)
+		}
+		e := features.Evaluate(t.Context(), "flag", flipper.String("age", "old"))
+		if got := telemetry.ErrorType(e.Err); got != want {
+			t.Errorf("%s: %v is %q, want %q", item, e.Err, got, want)
+		}
 	}
 }
 
