@@ -73,6 +73,9 @@ func (f *follower) waitReady(ctx context.Context) error {
 	case <-f.closed:
 		return store.ErrClosed
 	case <-f.ctx.Done():
+		if f.isOver() { // then another Init may have ended it
+			return store.ErrClosed
+		}
 		return errors.New("provider was shut down")
 	case <-ctx.Done():
 	}

@@ -13,11 +13,14 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
+	"github.com/open-feature/go-sdk/openfeature/isolated"
+	"go.uber.org/goleak"
 
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
@@ -184,19 +187,86 @@ func TestInitContext(t *testing.T) {
 
 // An Init that comes too late, as after Shutdown, begins nothing: nobody would end it.
 func TestInitTooLate(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	expired, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	for name, test := range map[string]struct {
+		ctx         context.Context
+		closedStore bool
+		want        openfeature.ErrorCode
+	}{
+		"ended context":   {ended, false, openfeature.ProviderNotReadyCode},
+		"expired context": {expired, false, openfeature.ProviderNotReadyCode},
+		"closed store":    {t.Context(), true, openfeature.ProviderFatalCode},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := goleak.IgnoreCurrent()
+			flags := memory.New()
+			defer flags.Close()
+			provider := flipperopenfeature.NewProvider(flipper.New(flags, providertest.Quiet))
+			must(t, provider.Init(openfeature.EvaluationContext{}))
+			provider.Shutdown()
+			if test.closedStore {
+				must(t, flags.Close())
+			}
+			var failed *openfeature.ProviderInitError
+			if err := provider.InitWithContext(test.ctx, openfeature.EvaluationContext{}); !errors.As(err, &failed) || failed.ErrorCode != test.want {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+			goleak.VerifyNone(t, before)
+		})
+	}
+}
+
+// An endingContext ends as soon as it was asked whether it has.
+type endingContext struct {
+	context.Context
+	end func()
+}
+
+func (c endingContext) Err() error {
+	err := c.Context.Err()
+	if err == nil {
+		c.end()
+	}
+	return err
+}
+
+// Shutdown after the end of the context leaves nothing, wherever Init is.
+func TestInitOvertaken(t *testing.T) {
+	before := goleak.IgnoreCurrent()
 	provider := flipperopenfeature.NewProvider(newClient(t))
-	must(t, provider.Init(openfeature.EvaluationContext{}))
-	provider.Shutdown()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	before := runtime.NumGoroutine()
-	var failed *openfeature.ProviderInitError
-	if err := provider.InitWithContext(ended, openfeature.EvaluationContext{}); !errors.As(err, &failed) || failed.ErrorCode != openfeature.ProviderNotReadyCode {
-		t.Errorf("Init did not mind that its context had ended: %v", err)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	end := sync.OnceFunc(func() {
+		cancel()
+		go func() {
+			defer close(over)
+			provider.Shutdown()
+		}()
+		for range 1000 { // time to overtake
+			runtime.Gosched()
+		}
+	})
+	_ = provider.InitWithContext(endingContext{ctx, end}, openfeature.EvaluationContext{})
+	end() // if Init did not ask
+	<-over
+	goleak.VerifyNone(t, before)
+}
+
+// The same by way of the SDK, which initialises in the background.
+func TestSetProviderOvertaken(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	features := newClient(t)
+	for range 100 {
+		api := isolated.NewAPI()
+		ctx, cancel := context.WithCancel(t.Context())
+		must(t, api.SetProvider(ctx, flipperopenfeature.NewProvider(features)))
+		cancel()
+		must(t, api.Shutdown(t.Context()))
 	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines, then %d", before, after)
-	}
+	goleak.VerifyNone(t, before)
 }
 
 // A mirror that starts from a file is ready, and stale.
