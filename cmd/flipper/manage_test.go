@@ -121,7 +121,7 @@ func TestManageOverTLS(t *testing.T) {
 		"thrifts://" + handshakes(t, expired) + "?ca=" + expired.certificate:    "is not valid: have it renewed there",
 		"thrifts://" + plain.thrift: "if it speaks none, write thrift:// in place of thrifts://",
 	} {
-		stdout, stderr, code := outcome(t, "list", "--store", bad, "--timeout", "5s")
+		stdout, stderr, code := outcome(t, "list", "--store", bad, "--timeout", "1m")
 		if code != 4 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %s%s%d", bad, stdout, stderr, code)
 		}

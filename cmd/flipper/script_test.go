@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -80,6 +81,7 @@ func runScripts(t *testing.T, directory string, setup func(*testscript.Env) erro
 			return setup(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"completes":       completes,
 			"fails":           fails,
 			"serve":           serveInScript,
 			"stop-server":     signalServer(syscall.SIGSTOP),
@@ -101,6 +103,22 @@ func fails(ts *testscript.TestScript, negated bool, args []string) {
 	}
 	if got := exit.ExitCode(); got != want {
 		ts.Fatalf("ends with %d, want %d", got, want)
+	}
+}
+
+// completes runs the completion of words until it gives what is in a file: names of
+// flags that come too late, as they may on a busy machine, are not given.
+func completes(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) < 2 {
+		ts.Fatalf("usage: completes FILE words")
+	}
+	want, got := ts.ReadFile(args[0]), ""
+	for deadline := time.Now().Add(patience); got != want; {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%q gives %q, want %q", args[1:], got, want)
+		}
+		ts.Check(ts.Exec("flipper", append([]string{"__complete"}, args[1:]...)...))
+		got = ts.ReadFile("stdout")
 	}
 }
 
