@@ -163,9 +163,9 @@ func TestExport(t *testing.T) {
 func TestClose(t *testing.T) {
 	type step = func(*flipperotel.Hook, *sdkmetric.MeterProvider) error
 	var (
-		closeHook step = func(h *flipperotel.Hook, _ *sdkmetric.MeterProvider) error { return h.Close() }
-		flush     step = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.ForceFlush(t.Context()) }
-		shutdown  step = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.Shutdown(t.Context()) }
+		closeHook = func(h *flipperotel.Hook, _ *sdkmetric.MeterProvider) error { return h.Close() }
+		flush     = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.ForceFlush(t.Context()) }
+		shutdown  = func(_ *flipperotel.Hook, p *sdkmetric.MeterProvider) error { return p.Shutdown(t.Context()) }
 	)
 	for name, test := range map[string]struct {
 		steps []step
