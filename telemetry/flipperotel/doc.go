@@ -8,7 +8,7 @@
 //	...
 //	defer hook.Close()
 //	defer meters.ForceFlush(ctx) // before Close, which takes the metrics with it
-//	observer, err := flipperotel.NewObserver()
+//	observer, err := flipperotel.NewObserver(flipperotel.WithMeterProvider(meters), flipperotel.WithTracerProvider(tracers))
 //	...
 //	flags := mirror.New(instrumented.NewWatcher(redisstore, observer))
 //	features := flipper.New(flags, flipper.WithHook(hook))

@@ -32,7 +32,7 @@ func ExampleNewHook() {
 	}
 	defer hook.Close()
 	defer meters.ForceFlush(context.Background()) // before Close, which takes the metrics with it
-	observer, err := flipperotel.NewObserver(flipperotel.WithTracerProvider(tracers))
+	observer, err := flipperotel.NewObserver(flipperotel.WithMeterProvider(meters), flipperotel.WithTracerProvider(tracers))
 	if err != nil {
 		fmt.Println(err)
 		return
