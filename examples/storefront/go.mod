@@ -74,6 +74,3 @@ replace (
 	github.com/flipper-go/flipper/openfeature => ../../openfeature
 	github.com/flipper-go/flipper/telemetry/flipperotel => ../../telemetry/flipperotel
 )
-
-// OpenFeature's SDK asks for it, for tests of its own.
-exclude github.com/cucumber/godog v0.16.0
