@@ -4,7 +4,6 @@
 package flipperopenfeature_test
 
 import (
-	"context"
 	"encoding/json"
 	"math"
 	"slices"
@@ -16,26 +15,13 @@ import (
 
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// A witness notes the attributes that flags are evaluated with.
-type witness struct{ attrs []flipper.Attr }
-
-func (w *witness) Record(_ context.Context, i flipper.Impression) { w.attrs = i.Attrs }
-
-// String gives the attributes as name=JSON.
-func (w *witness) String() string {
-	var texts []string
-	for _, attr := range w.attrs {
-		texts = append(texts, attr.Name+"="+attr.Value.String())
-	}
-	return strings.Join(texts, " ")
-}
-
-func newWitness(t *testing.T, opts ...flipperopenfeature.Option) (*witness, *flipperopenfeature.Provider) {
+func newWitness(t *testing.T, opts ...flipperopenfeature.Option) (*providertest.Witness, *flipperopenfeature.Provider) {
 	t.Helper()
-	seen := new(witness)
+	seen := new(providertest.Witness)
 	features := newClient(t, flipper.WithImpressions(seen, 1))
 	create(t, features, "flag", on)
 	return seen, flipperopenfeature.NewProvider(features, opts...)
@@ -158,7 +144,7 @@ func TestAttributeOrder(t *testing.T) {
 	for range 20 {
 		provider.BooleanEvaluation(t.Context(), "flag", false, flat)
 		var got []string
-		for _, attr := range seen.attrs {
+		for _, attr := range seen.Attrs {
 			got = append(got, attr.Name)
 		}
 		if !slices.Equal(got, want) {

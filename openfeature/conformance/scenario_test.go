@@ -36,7 +36,7 @@ type scenario struct {
 	far      *providertest.FarStore     // nil unless the provider's backend can be lost
 	broken   bool                       // the provider cannot answer
 	waiting  bool                       // Init waits for the backend
-	witness  witness
+	witness  providertest.Witness
 	tracked  []string
 
 	kind, flag string
@@ -51,20 +51,6 @@ type scenario struct {
 	told       map[openfeature.EventType]<-chan providertest.Event
 	event      providertest.Event
 	original   openfeature.EvaluationContext
-}
-
-// A witness notes the attributes that flags are evaluated with.
-type witness struct{ attrs []flipper.Attr }
-
-func (w *witness) Record(_ context.Context, i flipper.Impression) { w.attrs = i.Attrs }
-
-// String gives the attributes as name=JSON.
-func (w *witness) String() string {
-	var texts []string
-	for _, attr := range w.attrs {
-		texts = append(texts, attr.Name+"="+attr.Value.String())
-	}
-	return strings.Join(texts, " ")
 }
 
 func (s *scenario) end() error {
@@ -520,7 +506,7 @@ func (s *scenario) merged(key, text, kind string) error {
 	if err != nil {
 		return err
 	}
-	for _, attr := range s.witness.attrs {
+	for _, attr := range s.witness.Attrs {
 		if attr.Name == key && attr.Value.Any() == want {
 			return nil
 		}
@@ -529,7 +515,7 @@ func (s *scenario) merged(key, text, kind string) error {
 }
 
 func (s *scenario) notMerged(key string) error {
-	for _, attr := range s.witness.attrs {
+	for _, attr := range s.witness.Attrs {
 		if attr.Name == key {
 			return fmt.Errorf("there is %s", &s.witness)
 		}

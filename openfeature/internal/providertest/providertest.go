@@ -8,6 +8,7 @@ package providertest
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,22 @@ func Events(api *openfeature.EvaluationAPI, types ...openfeature.EventType) <-ch
 		api.AddHandler(of, &callback)
 	}
 	return told
+}
+
+// A Witness notes the attributes that a flag was evaluated with last. It is a
+// [flipper.Recorder] for one goroutine.
+type Witness struct{ Attrs []flipper.Attr }
+
+// Record is for [flipper.WithImpressions].
+func (w *Witness) Record(_ context.Context, i flipper.Impression) { w.Attrs = i.Attrs }
+
+// String gives the attributes as name=JSON.
+func (w *Witness) String() string {
+	texts := make([]string, len(w.Attrs))
+	for i, attr := range w.Attrs {
+		texts[i] = attr.Name + "=" + attr.Value.String()
+	}
+	return strings.Join(texts, " ")
 }
 
 // Receive waits for what comes from a channel.
