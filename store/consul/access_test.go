@@ -191,9 +191,9 @@ func TestNoServer(t *testing.T) {
 func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	agent := consultest.Options{Memory: true}.Start(t)
+	agent.Stop() // before the stores begin to read from it
 	s := open(t, agent.Client(t), newBaseKey(), consulstore.WithTimeout(200*time.Millisecond))
 	late := open(t, agent.Client(t), newBaseKey())
-	agent.Stop()
 	calls := map[string]func(context.Context, *consulstore.Store) error{
 		"get": func(ctx context.Context, s *consulstore.Store) error { _, err := s.Get(ctx, "A"); return err },
 		"put": func(ctx context.Context, s *consulstore.Store) error {
