@@ -27,10 +27,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // script runs its arguments as a command and waits for that. Beside it, a
@@ -151,8 +153,40 @@ func (p *Process) Kill() {
 }
 
 // Stop makes the command hang, until [Process.Continue]: its connections stay
-// open, and nothing is answered.
-func (p *Process) Stop() { p.Signal(syscall.SIGSTOP) }
+// open, and nothing is answered. It returns when the command hangs, where the
+// system tells in /proc: on a busy machine a thread goes on for a while.
+func (p *Process) Stop() {
+	p.Signal(syscall.SIGSTOP)
+	for deadline := time.Now().Add(patience); p.runs(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Errorf("%s still runs %v after it was stopped", p.name, patience)
+			return
+		}
+	}
+}
+
+// patience is how long a command may take to stop.
+const patience = 10 * time.Second
+
+// runs reports whether a thread of the command is known to run.
+func (p *Process) runs() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.pid))
+	if err != nil {
+		return false
+	}
+	for _, thread := range threads {
+		// 1234 (name, which may hold anything) S ...; see proc_pid_stat(5).
+		text, err := os.ReadFile(thread)
+		if err != nil {
+			continue // it has ended
+		}
+		state := bytes.TrimSpace(text[bytes.LastIndexByte(text, ')')+1:])
+		if len(state) > 0 && !bytes.ContainsRune([]byte("TtZX"), rune(state[0])) {
+			return true
+		}
+	}
+	return false
+}
 
 // Continue lets a command go on that was stopped.
 func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }

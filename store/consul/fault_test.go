@@ -214,6 +214,25 @@ func (w *watchdog) converge(enabled bool) time.Duration {
 	return took
 }
 
+// onceSwitchedOff gives attempts to switch the flag off, of which one counts: a
+// leader that hung goes on with one that was given up, and must not undo what was
+// written since.
+func onceSwitchedOff(t *testing.T, client *api.Client, base string) (attempt func() error) {
+	t.Helper()
+	key := base + "/" + watchdogFlag
+	before, _, err := client.KV().Get(key, new(api.QueryOptions).WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		// If it says no, an attempt was done that had been given up.
+		_, _, err := client.KV().CAS(&api.KVPair{Key: key, Value: item(watchdogFlag, false), ModifyIndex: before.ModifyIndex}, new(api.WriteOptions).WithContext(ctx))
+		return err
+	}
+}
+
 func wantStale(s *consulstore.Store, want bool) error {
 	if age, stale := s.Age(watchdogFlag); stale != want || !stale && age != 0 || stale && age <= 0 {
 		return fmt.Errorf("age is %v, stale %t", age, stale)
@@ -406,6 +425,7 @@ func TestLeader(t *testing.T) {
 	w := newWatchdog(t, s, client, base)
 
 	w.expect(enabledIs(true, false))
+	switchOff := onceSwitchedOff(t, client, base)
 	leader.Kill()
 	begin := time.Now()
 	eventually(t, "watch yields an error", func() error {
@@ -415,12 +435,7 @@ func TestLeader(t *testing.T) {
 		return nil
 	})
 	lost := time.Since(begin)
-	eventually(t, "the cluster can be written to", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := client.KV().Put(&api.KVPair{Key: base + "/" + watchdogFlag, Value: item(watchdogFlag, false)}, new(api.WriteOptions).WithContext(ctx))
-		return err
-	})
+	eventually(t, "the cluster can be written to", switchOff)
 	up := time.Since(begin)
 	t.Logf("lost after %v; a new leader after %v; right again %v later", lost, up, w.converge(false))
 	leader.Restart()
@@ -436,14 +451,10 @@ func TestLeader(t *testing.T) {
 	waitReady(t, s)
 	w = newWatchdog(t, s, client, base)
 	w.expect(enabledIs(true, false))
+	switchOff = onceSwitchedOff(t, client, base)
 	leader.Stop()
 	begin = time.Now()
-	eventually(t, "the cluster can be written to", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		_, err := client.KV().Put(&api.KVPair{Key: base + "/" + watchdogFlag, Value: item(watchdogFlag, false)}, new(api.WriteOptions).WithContext(ctx))
-		return err
-	})
+	eventually(t, "the cluster can be written to", switchOff)
 	up = time.Since(begin)
 	t.Logf("hangs: a new leader after %v; right again %v later", up, w.converge(false))
 	leader.Continue()
