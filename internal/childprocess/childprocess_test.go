@@ -119,7 +119,13 @@ func TestStop(t *testing.T) {
 	if p.runs() {
 		t.Error("a thread runs after Stop")
 	}
-	before := ticks()
+	before := -1
+	eventually(t, "it has stopped", func() bool {
+		last := before
+		before = ticks()
+		time.Sleep(50 * time.Millisecond)
+		return last == before
+	})
 	p.Continue()
 	eventually(t, "it goes on", func() bool { return ticks() > before })
 	p.Stop()
