@@ -8,21 +8,13 @@ import (
 	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
-	"github.com/redis/go-redis/v9/logging"
-	"go.uber.org/goleak"
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store/memory"
 )
 
-func TestMain(m *testing.M) {
-	logging.Disable() // servers that are gone are what we test
-	goleak.VerifyTestMain(m,
-		// A client's attempt to reach a server that is gone; it ends up to a
-		// second after the client is closed.
-		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
-}
+func TestMain(m *testing.M) { providertest.Main(m) }
 
 var on = flipper.WithEnabled(true)
 

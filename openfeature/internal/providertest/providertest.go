@@ -15,6 +15,8 @@ import (
 	"github.com/open-feature/go-sdk/openfeature"
 	"github.com/open-feature/go-sdk/openfeature/isolated"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/faultproxy"
@@ -29,6 +31,15 @@ const Patience = 20 * time.Second
 
 // Quiet keeps a client's reports from the tests' output.
 var Quiet = flipper.WithLogger(slog.New(slog.DiscardHandler))
+
+// Main runs a package's tests, and sees that they leave no goroutine.
+func Main(m *testing.M) {
+	logging.Disable() // servers that are gone are what we test
+	goleak.VerifyTestMain(m,
+		// A client's attempt to reach a server that is gone; it ends up to a
+		// second after the client is closed.
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 // NewAPI gives an OpenFeature API of the test's own.
 func NewAPI(tb testing.TB) *openfeature.EvaluationAPI {
