@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/flipper-go/flipper"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // hotFlags are the flags that the tests of speed ask for.
@@ -19,9 +19,9 @@ func hotFlags(tb testing.TB) *flipper.FeatureFlagClient {
 	mustCreate(tb, c, "plain", on())
 	mustCreate(tb, c, "rule", on(), flipper.WithConditions(pros))
 	mustCreate(tb, c, "rules", on(), flipper.WithConditions(adults, pros,
-		targeting.NewCondition(targeting.In("country", "DE", "FR", "IT"), targeting.NotEqual("beta", false), targeting.Less("score", 0.5))))
+		carta.NewCondition(carta.In("country", "DE", "FR", "IT"), carta.NotEqual("beta", false), carta.Less("score", 0.5))))
 	mustCreate(tb, c, "sticky", on(), flipper.WithBucketer(half))
-	mustCreate(tb, c, "sticky on all", on(), flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5))))
+	mustCreate(tb, c, "sticky on all", on(), flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5))))
 	mustCreate(tb, c, "chance", on(), flipper.WithBucketer(chance))
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // show gives attributes as text.
@@ -106,7 +107,7 @@ func TestEvaluationSeesAttrsOfTheContext(t *testing.T) {
 		}
 	}
 	// The hash sees one attribute of each name too.
-	sticky := mustCreate(t, c, "sticky", on(), flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5))))
+	sticky := mustCreate(t, c, "sticky", on(), flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5))))
 	two := flipper.WithAttrs(t.Context(), flipper.Int("user_id", 2))
 	if sticky.IsEnabled(two) || !sticky.IsEnabled(two, flipper.Int("user_id", 1)) {
 		t.Error("users 1 and 2 are in and out of half the traffic")

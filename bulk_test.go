@@ -19,6 +19,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 var hotNames = []string{"off", "plain", "rule", "rules", "sticky", "sticky on all", "nobody", "plain"}
@@ -171,7 +172,7 @@ func TestEvaluateNamesRamp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t)
 		mustCreate(t, c, "ramp", on(), flipper.WithBucketer(
-			targeting.NewConsistentHashBucketer(targeting.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")))
+			carta.NewConsistentHashBucketer(carta.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")))
 		user := flipper.Int("user_id", 1) // in bucket 48
 		for _, want := range []bool{false, true} {
 			if got := c.EvaluateNames(t.Context(), []string{"ramp"}, user); got[0].Enabled != want {
@@ -188,8 +189,8 @@ func TestManyPins(t *testing.T) {
 	names := make([]string, 100)
 	for i := range names {
 		names[i] = fmt.Sprint("flag ", i)
-		share := targeting.FixedPercentage(float64(i) / 100)
-		mustCreate(t, c, names[i], on(), flipper.WithBucketer(targeting.NewConsistentHashBucketer(share, "user_id")))
+		share := carta.FixedPercentage(float64(i) / 100)
+		mustCreate(t, c, names[i], on(), flipper.WithBucketer(carta.NewConsistentHashBucketer(share, "user_id")))
 	}
 	one, two := flipper.Int("user_id", 1), flipper.Int("user_id", 2)
 	bucketOf := func(user flipper.Attr) int { return half.Bucket(&targeting.Request{Attrs: []flipper.Attr{user}}) }

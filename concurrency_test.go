@@ -13,7 +13,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // Writers that change different parts of one flag lose nothing.
@@ -30,7 +30,7 @@ func TestConcurrentChanges(t *testing.T) {
 				var err error
 				switch w % 4 {
 				case 0:
-					err = other.AddCondition(t.Context(), "flag", targeting.NewCondition(targeting.NotEqual("v"+id, 1)))
+					err = other.AddCondition(t.Context(), "flag", carta.NewCondition(carta.NotEqual("v"+id, 1)))
 				case 1:
 					err = other.Enable(t.Context(), "flag")
 				case 2:

@@ -40,7 +40,7 @@ type Evaluation struct {
 	Reason Reason
 	// Err says why there is no answer: it matches [store.ErrNotFound],
 	// [store.ErrUnreadable], [store.ErrUnavailable], the context's error, or
-	// [targeting.ErrKind] where the Python client would raise TypeError. It is
+	// [carta.ErrKind] where the Python client would raise TypeError. It is
 	// nil unless Reason is [ReasonError].
 	Err error
 	// Age is how long ago the store last knew that the flag is as it was

@@ -12,7 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const (
@@ -20,8 +20,8 @@ const (
 )
 
 func TestEvaluate(t *testing.T) {
-	none := targeting.NewPercentageBucketer(targeting.FixedPercentage(0))
-	all := targeting.NewPercentageBucketer(targeting.FixedPercentage(1))
+	none := carta.NewPercentageBucketer(carta.FixedPercentage(0))
+	all := carta.NewPercentageBucketer(carta.FixedPercentage(1))
 	age := flipper.Int("age", 20)
 	for _, test := range []struct {
 		name   string
@@ -45,7 +45,7 @@ func TestEvaluate(t *testing.T) {
 		{"nobody", []flipper.CreateOption{on(), flipper.WithBucketer(none)}, nil, false, flipper.ReasonSplit, nil},
 		{"in the bucket", []flipper.CreateOption{on(), flipper.WithBucketer(half)}, []flipper.Attr{flipper.Int("user_id", 1)}, true, flipper.ReasonSplit, nil},
 		{"out of the bucket", []flipper.CreateOption{on(), flipper.WithBucketer(half)}, []flipper.Attr{flipper.Int("user_id", 2)}, false, flipper.ReasonSplit, nil},
-		{"of no kind to compare", []flipper.CreateOption{on(), flipper.WithConditions(adults)}, []flipper.Attr{flipper.String("age", "old")}, false, flipper.ReasonError, targeting.ErrKind},
+		{"of no kind to compare", []flipper.CreateOption{on(), flipper.WithConditions(adults)}, []flipper.Attr{flipper.String("age", "old")}, false, flipper.ReasonError, carta.ErrKind},
 		{"the last of one name counts", []flipper.CreateOption{on(), flipper.WithConditions(adults)}, []flipper.Attr{flipper.Int("age", 7), age}, true, flipper.ReasonTargetingMatch, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestEvaluateErrors(t *testing.T) {
 			s.unreadable.Store(nil)
 			must(t, s.Delete(t.Context(), "flag"))
 			putStored(t, s, "flag", nullPercentage)
-		}, "flag", targeting.ErrKind},
+		}, "flag", carta.ErrKind},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.arrange()
@@ -225,7 +225,7 @@ func (s *peekStore) Peek(string) (*store.Flag, bool) { return s.flag, s.known }
 func TestRamp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t)
-		ramp := targeting.NewConsistentHashBucketer(targeting.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")
+		ramp := carta.NewConsistentHashBucketer(carta.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")
 		flag := mustCreate(t, c, "flag", on(), flipper.WithBucketer(ramp))
 		count := func() (n int) {
 			for id := range 1000 {

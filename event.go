@@ -12,7 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // An EventType says what a client is about to change, or has changed. The values
@@ -58,9 +58,9 @@ type Event struct {
 	ClientData map[string]any
 	// Conditions are those that create or set_conditions were given, or the one
 	// that is added.
-	Conditions []targeting.Condition
+	Conditions []carta.Condition
 	// Bucketer is set by create and set_bucketer.
-	Bucketer targeting.Bucketer
+	Bucketer carta.Bucketer
 }
 
 // invalid says why what the event is about cannot be stored.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // What a page needs, in one call.
@@ -163,7 +163,7 @@ func ExampleFeatureFlagClient_EvaluateNames_rollouts() {
 	features := flipper.New(memory.New())
 	names := []string{"SEARCH", "BASKET", "WISHES"}
 	for i, name := range names {
-		share := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(float64(i)*0.4), "user_id")
+		share := carta.NewConsistentHashBucketer(carta.FixedPercentage(float64(i)*0.4), "user_id")
 		_, err := features.Create(ctx, name, flipper.WithEnabled(true), flipper.WithBucketer(share))
 		check(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // check ends an example that fails.
@@ -39,16 +40,16 @@ func Example() {
 	fmt.Println("enabled:", features.IsEnabled(ctx, "MY_FEATURE"))
 
 	// Only for adults and professionals.
-	check(flag.AddCondition(ctx, targeting.NewCondition(
-		targeting.GreaterOrEqual("age", 18),
-		targeting.In("plan", "pro", "team"),
+	check(flag.AddCondition(ctx, carta.NewCondition(
+		carta.GreaterOrEqual("age", 18),
+		carta.In("plan", "pro", "team"),
 	)))
 	fmt.Println("on the free plan:", flag.IsEnabled(ctx, flipper.Int("age", 30), flipper.String("plan", "free")))
 	fmt.Println("on the pro plan:", flag.IsEnabled(ctx, flipper.Int("age", 30), flipper.String("plan", "pro")))
 
 	// Instead, for half of the users, and always the same half.
 	check(flag.SetConditions(ctx))
-	check(flag.SetBucketer(ctx, targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")))
+	check(flag.SetBucketer(ctx, carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")))
 	fmt.Println("user 1:", flag.IsEnabled(ctx, flipper.Int("user_id", 1)))
 	fmt.Println("user 2:", flag.IsEnabled(ctx, flipper.Int("user_id", 2)))
 
@@ -134,7 +135,7 @@ func ExampleWithEvents() {
 func newExample() (*flipper.FeatureFlagClient, *flipper.FeatureFlag) {
 	features := flipper.New(memory.New(), flipper.WithLogger(slog.New(slog.DiscardHandler)))
 	flag, err := features.Create(context.Background(), "FLAG", flipper.WithEnabled(true),
-		flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro"))))
+		flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro"))))
 	check(err)
 	return features, flag
 }
@@ -145,8 +146,8 @@ func ExampleFeatureFlagClient_Create() {
 	flag, err := features.Create(ctx, "NEW_CHECKOUT",
 		flipper.WithEnabled(true),
 		flipper.WithClientData(map[string]any{"owner": "payments", "ttl": 3600}),
-		flipper.WithConditions(targeting.NewCondition(targeting.Equal("country", "DE"))),
-		flipper.WithBucketer(targeting.NewPercentageBucketer(targeting.FixedPercentage(0.1))))
+		flipper.WithConditions(carta.NewCondition(carta.Equal("country", "DE"))),
+		flipper.WithBucketer(carta.NewPercentageBucketer(carta.FixedPercentage(0.1))))
 	check(err)
 	fmt.Println(flag.Name(), flag.IsEnabled(ctx, flipper.String("country", "DE")))
 
@@ -246,7 +247,7 @@ func ExampleFeatureFlagClient_Destroy() {
 func ExampleFeatureFlagClient_AddCondition() {
 	features, _ := newExample()
 	ctx := context.Background()
-	check(features.AddCondition(ctx, "FLAG", targeting.NewCondition(targeting.GreaterOrEqual("age", 18))))
+	check(features.AddCondition(ctx, "FLAG", carta.NewCondition(carta.GreaterOrEqual("age", 18))))
 	pro := flipper.String("plan", "pro")
 	fmt.Println(features.IsEnabled(ctx, "FLAG", pro, flipper.Int("age", 30)))
 	fmt.Println(features.IsEnabled(ctx, "FLAG", pro, flipper.Int("age", 10)))
@@ -273,11 +274,11 @@ func ExampleFeatureFlagClient_SetBucketer() {
 	_, err := features.Create(ctx, "NEW_SEARCH", flipper.WithEnabled(true))
 	check(err)
 	// From nobody to everybody within a day, user by user.
-	ramp := targeting.LinearRamp(0, 1, time.Now(), 24*time.Hour)
-	check(features.SetBucketer(ctx, "NEW_SEARCH", targeting.NewConsistentHashBucketer(ramp, "user_id")))
+	ramp := carta.LinearRamp(0, 1, time.Now(), 24*time.Hour)
+	check(features.SetBucketer(ctx, "NEW_SEARCH", carta.NewConsistentHashBucketer(ramp, "user_id")))
 	fmt.Println(features.IsEnabled(ctx, "NEW_SEARCH", flipper.Int("user_id", 1)))
 
-	err = features.SetBucketer(ctx, "NEW_SEARCH", targeting.NewPercentageBucketer(targeting.FixedPercentage(50)))
+	err = features.SetBucketer(ctx, "NEW_SEARCH", carta.NewPercentageBucketer(carta.FixedPercentage(50)))
 	fmt.Println(err)
 	// Output:
 	// false
@@ -362,7 +363,7 @@ func ExampleFeatureFlag() {
 	ctx := context.Background()
 	flag := features.Get("FLAG")
 	check(flag.SetConditions(ctx))
-	check(flag.SetBucketer(ctx, targeting.NoBucketer()))
+	check(flag.SetBucketer(ctx, carta.NoBucketer()))
 	check(flag.SetClientData(ctx, map[string]any{"owner": "search"}))
 	fmt.Println(flag.Exists(ctx))
 	fmt.Println(flag.ClientData(ctx))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A FeatureFlag is a handle to the flag of a name, with the client's methods but
@@ -95,17 +96,17 @@ func (f *FeatureFlag) Disable(ctx context.Context) error { return f.client.Disab
 func (f *FeatureFlag) Destroy(ctx context.Context) error { return f.client.Destroy(ctx, f.name) }
 
 // AddCondition is [FeatureFlagClient.AddCondition].
-func (f *FeatureFlag) AddCondition(ctx context.Context, condition targeting.Condition) error {
+func (f *FeatureFlag) AddCondition(ctx context.Context, condition carta.Condition) error {
 	return f.client.AddCondition(ctx, f.name, condition)
 }
 
 // SetConditions is [FeatureFlagClient.SetConditions].
-func (f *FeatureFlag) SetConditions(ctx context.Context, conditions ...targeting.Condition) error {
+func (f *FeatureFlag) SetConditions(ctx context.Context, conditions ...carta.Condition) error {
 	return f.client.SetConditions(ctx, f.name, conditions...)
 }
 
 // SetBucketer is [FeatureFlagClient.SetBucketer].
-func (f *FeatureFlag) SetBucketer(ctx context.Context, b targeting.Bucketer) error {
+func (f *FeatureFlag) SetBucketer(ctx context.Context, b carta.Bucketer) error {
 	return f.client.SetBucketer(ctx, f.name, b)
 }
 

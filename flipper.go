@@ -59,7 +59,7 @@ import (
 
 	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A FeatureFlagClient asks and manages the flags of a store. It is safe for
@@ -133,8 +133,8 @@ type CreateOption func(*creation)
 type creation struct {
 	enabled    bool
 	clientData map[string]any
-	conditions []targeting.Condition
-	bucketer   targeting.Bucketer
+	conditions []carta.Condition
+	bucketer   carta.Bucketer
 }
 
 // WithEnabled sets whether the new flag is enabled. By default it is not.
@@ -146,12 +146,12 @@ func WithClientData(data map[string]any) CreateOption {
 }
 
 // WithConditions sets the new flag's conditions. By default there are none.
-func WithConditions(conditions ...targeting.Condition) CreateOption {
+func WithConditions(conditions ...carta.Condition) CreateOption {
 	return func(n *creation) { n.conditions = conditions }
 }
 
 // WithBucketer sets the new flag's bucketer. By default there is none.
-func WithBucketer(b targeting.Bucketer) CreateOption {
+func WithBucketer(b carta.Bucketer) CreateOption {
 	return func(n *creation) { n.bucketer = b }
 }
 
@@ -282,8 +282,8 @@ func (c *FeatureFlagClient) Destroy(ctx context.Context, name string) error {
 // AddCondition adds a condition to those that must hold for the flag to be on.
 // If the condition is bad, the error matches [store.ErrInvalid]; if there is no
 // such flag, [store.ErrNotFound].
-func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condition targeting.Condition) error {
-	event := Event{Type: PreAddCondition, Name: name, Conditions: []targeting.Condition{condition}}
+func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condition carta.Condition) error {
+	event := Event{Type: PreAddCondition, Name: name, Conditions: []carta.Condition{condition}}
 	return c.change(ctx, "add condition to", event, func(f *store.Flag) error {
 		f.Conditions = append(f.Conditions, condition)
 		return nil
@@ -292,7 +292,7 @@ func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condi
 
 // SetConditions replaces all conditions of a flag; without any, it removes them.
 // Its errors are those of [FeatureFlagClient.AddCondition].
-func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, conditions ...targeting.Condition) error {
+func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, conditions ...carta.Condition) error {
 	event := Event{Type: PreSetConditions, Name: name, Conditions: conditions}
 	return c.change(ctx, "set conditions of", event, func(f *store.Flag) error {
 		f.Conditions = conditions
@@ -300,10 +300,10 @@ func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, cond
 	})
 }
 
-// SetBucketer replaces the bucketer of a flag; [targeting.NoBucketer] removes it.
+// SetBucketer replaces the bucketer of a flag; [carta.NoBucketer] removes it.
 // If the bucketer is bad, the error matches [store.ErrInvalid]; if there is no
 // such flag, [store.ErrNotFound].
-func (c *FeatureFlagClient) SetBucketer(ctx context.Context, name string, b targeting.Bucketer) error {
+func (c *FeatureFlagClient) SetBucketer(ctx context.Context, name string, b carta.Bucketer) error {
 	return c.change(ctx, "set bucketer of", Event{Type: PreSetBucketer, Name: name, Bucketer: b}, func(f *store.Flag) error {
 		f.Bucketer = b
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A verb is a change of an existing flag, by client and by handle.
@@ -27,10 +27,10 @@ type verb struct {
 }
 
 var (
-	adults = targeting.NewCondition(targeting.GreaterOrEqual("age", 18))
-	pros   = targeting.NewCondition(targeting.Equal("plan", "pro"))
-	half   = targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
-	chance = targeting.NewPercentageBucketer(targeting.FixedPercentage(0.5))
+	adults = carta.NewCondition(carta.GreaterOrEqual("age", 18))
+	pros   = carta.NewCondition(carta.Equal("plan", "pro"))
+	half   = carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")
+	chance = carta.NewPercentageBucketer(carta.FixedPercentage(0.5))
 )
 
 var verbs = []verb{
@@ -389,7 +389,7 @@ func TestSetBucketer(t *testing.T) {
 	if !flag.IsEnabled(t.Context(), flipper.Int("user_id", 1)) || flag.IsEnabled(t.Context(), flipper.Int("user_id", 2)) {
 		t.Error("users 1 and 2 are in and out of half the traffic")
 	}
-	must(t, flag.SetBucketer(t.Context(), targeting.NoBucketer()))
+	must(t, flag.SetBucketer(t.Context(), carta.NoBucketer()))
 	if !flag.IsEnabled(t.Context(), flipper.Int("user_id", 2)) {
 		t.Error("the bucketer is still there")
 	}
@@ -398,7 +398,7 @@ func TestSetBucketer(t *testing.T) {
 // The caller's slices and maps are not kept.
 func TestArgumentsAreNotKept(t *testing.T) {
 	c := newClient(t)
-	conditions := []targeting.Condition{adults}
+	conditions := []carta.Condition{adults}
 	data := map[string]any{"list": []int{1}}
 	mustCreate(t, c, "made", flipper.WithConditions(conditions...), flipper.WithClientData(data))
 	mustCreate(t, c, "set")

@@ -16,7 +16,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 var (
@@ -161,11 +161,11 @@ func (s *faultyStore) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 }
 
 // badCondition cannot be stored; its error names "shoe__size".
-func badCondition() targeting.Condition {
-	return targeting.NewCondition(targeting.Equal("shoe__size", 42))
+func badCondition() carta.Condition {
+	return carta.NewCondition(carta.Equal("shoe__size", 42))
 }
 
 // badBucketer cannot be stored.
-func badBucketer() targeting.Bucketer {
-	return targeting.NewPercentageBucketer(targeting.FixedPercentage(50))
+func badBucketer() carta.Bucketer {
+	return carta.NewPercentageBucketer(carta.FixedPercentage(50))
 }

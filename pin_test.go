@@ -12,7 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestPinnedFlags(t *testing.T) {
@@ -127,7 +127,7 @@ func TestPinnedChanceAndRamp(t *testing.T) {
 		c := newClient(t)
 		random := mustCreate(t, c, "random", on(), flipper.WithBucketer(chance))
 		ramp := mustCreate(t, c, "ramp", on(), flipper.WithBucketer(
-			targeting.NewConsistentHashBucketer(targeting.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")))
+			carta.NewConsistentHashBucketer(carta.LinearRamp(0, 1, time.Now(), time.Hour), "user_id")))
 		seen := map[bool]bool{}
 		for range 64 {
 			ctx := flipper.WithPinnedFlags(t.Context())

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const (
@@ -43,7 +43,7 @@ type cause struct {
 
 var causeKinds = []error{
 	store.ErrNotFound, store.ErrUnreadable, store.ErrUnavailable, store.ErrClosed,
-	targeting.ErrKind, context.Canceled, context.DeadlineExceeded,
+	carta.ErrKind, context.Canceled, context.DeadlineExceeded,
 }
 
 func causeKind(err error) error {

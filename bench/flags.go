@@ -21,7 +21,7 @@ import (
 	consulstore "github.com/flipper-go/flipper/store/consul"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const (
@@ -93,13 +93,13 @@ func stored(f peers.Flag) *store.Flag {
 	s := &store.Flag{Name: f.Name, Enabled: !f.Off}
 	switch f.Kind {
 	case peers.Rule:
-		s.Conditions = []targeting.Condition{targeting.NewCondition(targeting.Equal("plan", "pro"))}
+		s.Conditions = []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))}
 	case peers.Pair:
-		s.Conditions = []targeting.Condition{
-			targeting.NewCondition(targeting.Equal("plan", "pro")), targeting.NewCondition(targeting.Equal("country", "DE")),
+		s.Conditions = []carta.Condition{
+			carta.NewCondition(carta.Equal("plan", "pro")), carta.NewCondition(carta.Equal("country", "DE")),
 		}
 	case peers.Sticky:
-		s.Bucketer = targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
+		s.Bucketer = carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")
 	case peers.Plain:
 	}
 	return s

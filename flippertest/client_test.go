@@ -14,10 +14,10 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/flippertest"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-func pro() targeting.Condition { return targeting.NewCondition(targeting.Equal("plan", "pro")) }
+func pro() carta.Condition { return carta.NewCondition(carta.Equal("plan", "pro")) }
 
 func wantOn(t *testing.T, features *flippertest.Client, name string, want bool, attrs ...flipper.Attr) {
 	t.Helper()
@@ -146,7 +146,7 @@ func TestConcurrency(t *testing.T) {
 func TestRamp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		features := flippertest.New(t, flippertest.Flag("SLOWLY", flipper.WithBucketer(
-			targeting.NewConsistentHashBucketer(targeting.LinearRamp(0, 1, time.Now(), 100*time.Minute), "user_id"),
+			carta.NewConsistentHashBucketer(carta.LinearRamp(0, 1, time.Now(), 100*time.Minute), "user_id"),
 		)))
 		users := func() (n int) {
 			for id := range 1000 {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/flippertest"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // The functions here are what a test function would do with its t.
@@ -19,7 +19,7 @@ func ExampleNew() {
 	test := func(t testing.TB) {
 		features := flippertest.New(t,
 			flippertest.On("NEW_UI"),
-			flippertest.Flag("EXPORT", flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))),
+			flippertest.Flag("EXPORT", flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro")))),
 		)
 		fmt.Println(features.IsEnabled(t.Context(), "NEW_UI"))
 		fmt.Println(features.IsEnabled(t.Context(), "EXPORT", flipper.String("plan", "free")))

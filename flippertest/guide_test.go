@@ -17,7 +17,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/flippertest"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A shop is the code under test of docs/testing.md.
@@ -55,7 +55,7 @@ func TestCheckout(t *testing.T) {
 
 func TestOnlyInSwitzerland(t *testing.T) {
 	features := flippertest.New(t, flippertest.Flag("NEW_CHECKOUT",
-		flipper.WithConditions(targeting.NewCondition(targeting.Equal("country", "CH"))),
+		flipper.WithConditions(carta.NewCondition(carta.Equal("country", "CH"))),
 	))
 	page := NewShop(features.FeatureFlagClient)
 	if got := get(t, page, "/?country=FR"); got != "old checkout" {
@@ -125,7 +125,7 @@ func TestSlowFlags(t *testing.T) {
 func TestRollout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		features := flippertest.New(t, flippertest.Flag("NEW_CHECKOUT", flipper.WithBucketer(
-			targeting.NewConsistentHashBucketer(targeting.LinearRamp(0, 1, time.Now(), 10*time.Hour), "user_id"),
+			carta.NewConsistentHashBucketer(carta.LinearRamp(0, 1, time.Now(), 10*time.Hour), "user_id"),
 		)))
 		isOn := func() bool { return features.IsEnabled(t.Context(), "NEW_CHECKOUT", flipper.Int("user_id", 42)) }
 		if isOn() {

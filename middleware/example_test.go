@@ -13,7 +13,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/middleware"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // features has flags for the examples: PRO is on for those whose plan is "pro",
@@ -21,8 +21,8 @@ import (
 var features = func() *flipper.FeatureFlagClient {
 	c := flipper.New(memory.New())
 	for name, opts := range map[string][]flipper.CreateOption{
-		"PRO":    {flipper.WithEnabled(true), flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))},
-		"HALF":   {flipper.WithEnabled(true), flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id"))},
+		"PRO":    {flipper.WithEnabled(true), flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro")))},
+		"HALF":   {flipper.WithEnabled(true), flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id"))},
 		"OPEN":   {flipper.WithEnabled(true)},
 		"CLOSED": {},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/middleware"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestExtractors(t *testing.T) {
@@ -102,7 +103,7 @@ func TestPathValue(t *testing.T) {
 
 // The text "1" and the int 1 are different users to a sticky rollout.
 func TestIntAndTextAreDifferent(t *testing.T) {
-	flag := newFlag(t, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")))
+	flag := newFlag(t, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")))
 	id := middleware.Header("user_id", "X-User")
 	ints := middleware.Require(flag, middleware.WithAttributes(middleware.AsInt(id)))(say("in"))
 	// The specification's known buckets of 1 and 2 are 48 and 94.

@@ -17,7 +17,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -48,7 +48,7 @@ func must(tb testing.TB, err error) {
 
 // pros is for requests whose plan is "pro".
 func pros() flipper.CreateOption {
-	return flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))
+	return flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro")))
 }
 
 // say is a handler that answers with text.

@@ -14,7 +14,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/flippertest"
 	"github.com/flipper-go/flipper/middleware"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // One request gets one answer, whatever happens to the flag meanwhile, from
@@ -88,7 +88,7 @@ func fetch(tb testing.TB, server *httptest.Server, plan string) string {
 
 // Chance is drawn once per request, and anew for the next.
 func TestRandomBucketer(t *testing.T) {
-	flag := newFlag(t, flipper.WithBucketer(targeting.NewPercentageBucketer(targeting.FixedPercentage(0.5))))
+	flag := newFlag(t, flipper.WithBucketer(carta.NewPercentageBucketer(carta.FixedPercentage(0.5))))
 	check := func(want bool) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var wg sync.WaitGroup

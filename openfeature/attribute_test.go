@@ -17,6 +17,7 @@ import (
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
 	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func newWitness(t *testing.T, opts ...flipperopenfeature.Option) (*providertest.Witness, *flipperopenfeature.Provider) {
@@ -178,7 +179,7 @@ func TestPinnedFlags(t *testing.T) {
 // A rollout gives OpenFeature's callers what it gives Flipper's, for each kind.
 func TestStickyRollout(t *testing.T) {
 	features := newClient(t)
-	create(t, features, "half", on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")))
+	create(t, features, "half", on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")))
 	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
 	differ := 0
 	for i := range 200 {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // person is an evaluation context of usual size.
@@ -23,8 +23,8 @@ var person = openfeature.NewEvaluationContext("user-42", map[string]any{
 var hotFlags = map[string][]flipper.CreateOption{
 	"off":    nil,
 	"plain":  {on},
-	"rule":   {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro"), targeting.GreaterOrEqual("age", 18)))},
-	"sticky": {on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id"))},
+	"rule":   {on, flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro"), carta.GreaterOrEqual("age", 18)))},
+	"sticky": {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id"))},
 	"data":   {on, flipper.WithClientData(map[string]any{"owner": "team-web", "ticket": 7})},
 }
 

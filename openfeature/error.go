@@ -12,6 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // resolutionError gives OpenFeature's form of the error of an evaluation.
@@ -21,7 +22,7 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
 	case errors.Is(err, store.ErrUnreadable), isOfPercentage(err):
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
-	case errors.Is(err, targeting.ErrKind):
+	case errors.Is(err, carta.ErrKind):
 		return openfeature.NewInvalidContextResolutionError(err.Error())
 	case !p.reached.Load() && isUnreachable(err):
 		return openfeature.NewProviderNotReadyResolutionError(err.Error())
@@ -32,7 +33,7 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 // isOfPercentage reports whether the stored percentage is not a number: the caller's
 // attributes are not to blame then.
 func isOfPercentage(err error) bool {
-	return errors.Is(err, targeting.ErrKind) && errors.Is(err, targeting.ErrInvalid)
+	return errors.Is(err, carta.ErrKind) && errors.Is(err, targeting.ErrInvalid)
 }
 
 // isUnreachable reports whether the store could not be asked, or not in time.

@@ -25,6 +25,7 @@ import (
 	"github.com/flipper-go/flipper/store/cached"
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // nothing is an evaluation context without attributes.
@@ -50,10 +51,10 @@ func TestBooleanEvaluation(t *testing.T) {
 	features := newClient(t)
 	create(t, features, "off")
 	create(t, features, "on", on)
-	create(t, features, "pros", on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro"))))
-	create(t, features, "adults", on, flipper.WithConditions(targeting.NewCondition(targeting.GreaterOrEqual("age", 18))))
-	create(t, features, "nobody", on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0), "user_id")))
-	create(t, features, "all", on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(1), "user_id")))
+	create(t, features, "pros", on, flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro"))))
+	create(t, features, "adults", on, flipper.WithConditions(carta.NewCondition(carta.GreaterOrEqual("age", 18))))
+	create(t, features, "nobody", on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0), "user_id")))
+	create(t, features, "all", on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id")))
 	client := ready(t, flipperopenfeature.NewProvider(features))
 
 	for _, test := range []struct {
@@ -100,10 +101,10 @@ func TestErrorCodes(t *testing.T) {
 	server := redistest.Start(t)
 	direct := server.Client(t)
 	features := flipper.New(providertest.NewRedisStore(t, direct), providertest.Quiet)
-	create(t, features, "adults", on, flipper.WithConditions(targeting.NewCondition(targeting.GreaterOrEqual("age", 18))))
+	create(t, features, "adults", on, flipper.WithConditions(carta.NewCondition(carta.GreaterOrEqual("age", 18))))
 	create(t, features, "broken", on)
 	create(t, features, "text", on)
-	textPercentage, err := targeting.ParseBucketer(`{"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": "half"}}`, time.Now())
+	textPercentage, err := carta.ParseBucketer(`{"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": "half"}}`, time.Now())
 	must(t, err)
 	keys, err := direct.Keys(t.Context(), "*broken*").Result()
 	must(t, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func Example() {
@@ -23,7 +23,7 @@ func Example() {
 	defer flags.Close()
 	features := flipper.New(flags)
 	if _, err := features.Create(ctx, "NEW_SEARCH", flipper.WithEnabled(true),
-		flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))); err != nil {
+		flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro")))); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -102,7 +102,7 @@ func ExampleProvider_EventChannel() {
 }
 
 func ExampleWithTargetingKey() {
-	half := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
+	half := carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")
 	features := exampleFeatures(flipper.WithBucketer(half))
 	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
 	if err := openfeature.SetProviderAndWait(provider); err != nil {

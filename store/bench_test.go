@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // typical gives the stored form of a flag with two conditions, as many have.
@@ -18,9 +18,9 @@ func typical(tb testing.TB, name string) []byte {
 	tb.Helper()
 	text, err := store.Encode(&store.Flag{
 		Name: name, Enabled: true, Created: time.Unix(1_700_000_000, 0),
-		Conditions: []targeting.Condition{
-			targeting.NewCondition(targeting.GreaterOrEqual("age", 18)),
-			targeting.NewCondition(targeting.In("plan", "pro", "team")),
+		Conditions: []carta.Condition{
+			carta.NewCondition(carta.GreaterOrEqual("age", 18)),
+			carta.NewCondition(carta.In("plan", "pro", "team")),
 		},
 	})
 	if err != nil {

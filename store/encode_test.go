@@ -10,6 +10,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // What Encode accepts, Decode reads: also values that are nested as deep as
@@ -23,7 +24,7 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 		}
 		for part, f := range map[string]*store.Flag{
 			"client data": {Name: "flag", ClientData: targeting.JSON(`{"a": ` + list + `}`)},
-			"condition":   {Name: "flag", Conditions: []targeting.Condition{targeting.NewCondition(targeting.In("a", value))}},
+			"condition":   {Name: "flag", Conditions: []carta.Condition{carta.NewCondition(carta.In("a", value))}},
 		} {
 			text, err := store.Encode(f)
 			if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func ExampleEncode() {
@@ -41,7 +42,7 @@ func ExampleDecode() {
 func ExampleFlag_Evaluate() {
 	flag := &store.Flag{
 		Name: "MY_FLAG", Enabled: true,
-		Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("plan", "pro"))},
+		Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))},
 	}
 	fmt.Println(flag.Evaluate(&targeting.Request{Attrs: []targeting.Attr{{Name: "plan", Value: targeting.Text("free")}}}))
 	// Output: false DEFAULT <nil>

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const (
@@ -36,10 +37,10 @@ type Flag struct {
 	Enabled bool
 
 	// Conditions say whom the flag is on for: all must hold.
-	Conditions []targeting.Condition
+	Conditions []carta.Condition
 
 	// Bucketer says for which share of the traffic the flag is on.
-	Bucketer targeting.Bucketer
+	Bucketer carta.Bucketer
 
 	// Created is when the flag was created, in whole seconds. It is the zero
 	// time if the stored form has something else than a number of seconds there.
@@ -63,8 +64,8 @@ type stored struct {
 	name       string
 	clientData targeting.JSON
 	// A clone has conditions of its own, so these stay as they are.
-	conditions []targeting.Condition
-	bucketer   targeting.Bucketer
+	conditions []carta.Condition
+	bucketer   carta.Bucketer
 	created    int64 // in seconds since 1970, if dated
 	named      bool  // it has the flag's name, written as we do
 	enabled    bool
@@ -101,9 +102,9 @@ const (
 )
 
 // Evaluate decides whether the flag is on for a request. See
-// [targeting.Evaluate], which it calls with the flag's parts.
+// [carta.Evaluate], which it calls with the flag's parts.
 func (f *Flag) Evaluate(r *targeting.Request) (on bool, reason targeting.Reason, err error) {
-	return targeting.Evaluate(f.Enabled, f.Conditions, f.Bucketer, r)
+	return carta.Evaluate(f.Enabled, f.Conditions, f.Bucketer, r)
 }
 
 // Clone gives a copy that can be modified. Its parts are immutable or copied.
@@ -215,7 +216,7 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	fields = targeting.SetField(fields, fieldEnabled, enabled)
 	meta = targeting.SetField(meta, fieldClientData, clientData)
 	meta = targeting.SetField(meta, fieldCreated, created)
-	meta = targeting.SetField(meta, fieldConditions, conditionsJSON(f.Conditions, targeting.Condition.JSON))
+	meta = targeting.SetField(meta, fieldConditions, conditionsJSON(f.Conditions, carta.Condition.JSON))
 	meta = targeting.SetField(meta, fieldBucketer, f.Bucketer.JSON())
 	return targeting.SetField(fields, fieldMeta, targeting.JSON(targeting.AppendObject(nil, meta))), nil
 }
@@ -256,7 +257,7 @@ func createdJSON(created time.Time) targeting.JSON {
 	return targeting.JSON(targeting.Int(created.Unix()).String())
 }
 
-func conditionsJSON(conditions []targeting.Condition, form func(targeting.Condition) targeting.JSON) targeting.JSON {
+func conditionsJSON(conditions []carta.Condition, form func(carta.Condition) targeting.JSON) targeting.JSON {
 	b := []byte{'['}
 	for i, c := range conditions {
 		if i > 0 {
@@ -298,7 +299,7 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 		s.clientData = clientData
 	}
 	if text := targeting.GetField(meta, fieldConditions); text != "" {
-		if s.conditions, err = targeting.ParseConditions(text); err != nil {
+		if s.conditions, err = carta.ParseConditions(text); err != nil {
 			return nil, err
 		}
 	}
@@ -307,7 +308,7 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 		if text != noOpBucketer {
 			now = time.Now()
 		}
-		if s.bucketer, err = targeting.ParseBucketer(text, now); err != nil {
+		if s.bucketer, err = carta.ParseBucketer(text, now); err != nil {
 			return nil, err
 		}
 	}
@@ -320,7 +321,7 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 	return &made.flag, nil
 }
 
-var noOpBucketer = targeting.Bucketer{}.JSON()
+var noOpBucketer = carta.Bucketer{}.JSON()
 
 // parseCreated reads the seconds since 1970, of which the text is JSON. ok is false
 // if it is something else than an int.
@@ -348,6 +349,8 @@ func isFalseValue(text targeting.JSON) bool {
 		return true
 	case targeting.KindText:
 		return text == `""`
+	case targeting.KindBool:
+		return text == "false"
 	}
 	return v.Equal(targeting.Int(0))
 }
@@ -367,7 +370,7 @@ func (f *Flag) Meta() targeting.JSON {
 			created = targeting.JSON(v.String())
 		}
 	}
-	canonical := func(c targeting.Condition) targeting.JSON { return targeting.JSON(c.AppendCanonical(nil)) }
+	canonical := func(c carta.Condition) targeting.JSON { return targeting.JSON(c.AppendCanonical(nil)) }
 	return targeting.JSON(targeting.AppendObject(nil, []targeting.Field{
 		{Name: fieldClientData, Value: targeting.JSON(clientData.String())},
 		{Name: fieldCreated, Value: created},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestValidateName(t *testing.T) {
@@ -35,8 +36,8 @@ func TestEncodeNew(t *testing.T) {
 		`{"feature_name": "A", "is_enabled": false, "meta": {"client_data": {}, "created_date": 0, "conditions": [], "bucketer": {"type": "NoOpBucketer"}}}`: {Name: "A"},
 		`{"feature_name": "\u00e9", "is_enabled": true, "meta": {"client_data": {"a":1.0}, "created_date": 1700000000, "conditions": [{"plan": [{"variable": "plan", "value": "pro", "operator": null}]}], "bucketer": {"type": "PercentageBucketer", "percentage": {"type": "Percentage", "value": 0.5}}}}`: {
 			Name: "é", Enabled: true, Created: time.Unix(1700000000, 999), ClientData: `{"a":1.0}`,
-			Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("plan", "pro"))},
-			Bucketer:   targeting.NewPercentageBucketer(targeting.FixedPercentage(0.5)),
+			Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))},
+			Bucketer:   carta.NewPercentageBucketer(carta.FixedPercentage(0.5)),
 		},
 	} {
 		text, err := store.Encode(f)
@@ -50,8 +51,8 @@ func TestEncodeRefuses(t *testing.T) {
 	tooLarge := targeting.JSON(`{"a": "` + strings.Repeat("x", store.MaxFlagSize) + `"}`)
 	for field, f := range map[string]*store.Flag{
 		"client_data": {Name: "A", ClientData: `{"a": }`},
-		"conditions":  {Name: "A", Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("a__b", 1))}},
-		"bucketer":    {Name: "A", Bucketer: targeting.NewPercentageBucketer(targeting.FixedPercentage(2))},
+		"conditions":  {Name: "A", Conditions: []carta.Condition{carta.NewCondition(carta.Equal("a__b", 1))}},
+		"bucketer":    {Name: "A", Bucketer: carta.NewPercentageBucketer(carta.FixedPercentage(2))},
 		"bytes":       {Name: "A", ClientData: tooLarge},
 	} {
 		if _, err := store.Encode(f); !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), field) {
@@ -88,7 +89,7 @@ func TestEncodeKeeps(t *testing.T) {
 func TestClone(t *testing.T) {
 	f := &store.Flag{
 		Name: "A", Enabled: true, Revision: "1",
-		Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("a", 1))},
+		Conditions: []carta.Condition{carta.NewCondition(carta.Equal("a", 1))},
 	}
 	before, err := store.Encode(f)
 	if err != nil {
@@ -98,7 +99,7 @@ func TestClone(t *testing.T) {
 	if text, err := store.Encode(clone); err != nil || string(text) != string(before) || clone.Revision != "1" {
 		t.Errorf("clone is %s, %v", text, err)
 	}
-	clone.Conditions[0] = targeting.NewCondition(targeting.Equal("b", 2))
+	clone.Conditions[0] = carta.NewCondition(carta.Equal("b", 2))
 	clone.Conditions = append(clone.Conditions, clone.Conditions[0])
 	clone.Enabled = false
 	if text, err := store.Encode(f); err != nil || string(text) != string(before) {

@@ -11,6 +11,7 @@ import (
 	"github.com/flipper-go/flipper/internal/vectors"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // FuzzFlag: reading never panics, what was read is written as it was, and a
@@ -66,7 +67,7 @@ func FuzzFlag(f *testing.F) {
 			t.Fatalf("%s became %s", text, written)
 		}
 		r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(1)}}, Random: 0.5, Drawn: true}
-		if _, _, err := read.Evaluate(r); err != nil && !errors.Is(err, targeting.ErrKind) {
+		if _, _, err := read.Evaluate(r); err != nil && !errors.Is(err, carta.ErrKind) {
 			t.Fatalf("error %v does not match ErrKind", err)
 		}
 	})

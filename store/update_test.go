@@ -15,6 +15,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // overtake changes a flag as another process would.
@@ -161,7 +162,7 @@ func TestUpdateOfDifferentParts(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				_, err := store.Update(t.Context(), s, "A", func(f *store.Flag) error {
-					f.Conditions = append(f.Conditions, targeting.NewCondition(targeting.Equal("writer", i)))
+					f.Conditions = append(f.Conditions, carta.NewCondition(carta.Equal("writer", i)))
 					return nil
 				})
 				if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/flipper-go/flipper/internal/vectors"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 type itemCase struct {
@@ -67,17 +68,17 @@ func (c itemCase) checkWrite(t *testing.T) {
 		f.ClientData = targeting.JSON(v.String())
 	}
 	for _, condition := range c.Conditions {
-		var checks []targeting.Check
+		var checks []carta.Check
 		for _, m := range vectors.Value(t, condition).Members() {
-			variable, operator, err := targeting.ParseCheckKey(m.Key)
+			variable, operator, err := carta.ParseCheckKey(m.Key)
 			if err != nil {
 				t.Fatalf("%s: %v", c.ID, err)
 			}
-			checks = append(checks, targeting.NewCheck(variable, operator, m.Value))
+			checks = append(checks, carta.NewCheck(variable, operator, m.Value))
 		}
 		// What Python writes may be what we refuse to make anew, such as a check
 		// that a list is equal, so it goes by way of the stored form.
-		parsed, err := targeting.ParseCondition(targeting.JSON(targeting.NewCondition(checks...).AppendCanonical(nil)))
+		parsed, err := carta.ParseCondition(targeting.JSON(carta.NewCondition(checks...).AppendCanonical(nil)))
 		if err != nil {
 			t.Fatalf("%s: %v", c.ID, err)
 		}
@@ -85,7 +86,7 @@ func (c itemCase) checkWrite(t *testing.T) {
 	}
 	if c.Bucketer != nil {
 		var err error
-		if f.Bucketer, err = targeting.ParseBucketer(targeting.JSON(vectors.Value(t, c.Bucketer).String()), time.Unix(c.CreatedDate, 0)); err != nil {
+		if f.Bucketer, err = carta.ParseBucketer(targeting.JSON(vectors.Value(t, c.Bucketer).String()), time.Unix(c.CreatedDate, 0)); err != nil {
 			t.Fatalf("%s: %v", c.ID, err)
 		}
 	}
@@ -176,7 +177,7 @@ func decodeAt(t *testing.T, now time.Time, name string, raw []byte) (f *store.Fl
 		// cannot stop at any time; the bucketer can be read as of any time.
 		meta := fields(t, targeting.JSON(raw))
 		f = f.Clone()
-		f.Bucketer, err = targeting.ParseBucketer(meta["meta.bucketer"], now)
+		f.Bucketer, err = carta.ParseBucketer(meta["meta.bucketer"], now)
 	}
 	return f, err
 }

@@ -1,32 +1,17 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package targeting decides which requests an enabled flag is on for.
+// Package targeting holds what evaluations are about: the attributes of a request,
+// their values, and the reason for an answer.
 //
-// It is pure: it does no I/O and keeps no state. A flag has a list of
-// [Condition] values, each a set of [Check] values on the attributes of a
-// request, and one [Bucketer], which turns the flag on for a share of the
-// traffic. [Evaluate] puts them together.
+// A [Value] is a JSON value that tells 1 from 1.0 and keeps ints of any size. A
+// [Request] has attributes, a time and a random draw. Two models decide what a
+// request gets: package rules, for flags of today, and package carta, for flags that
+// are shared with Carta's Python client.
 //
-//	adults := targeting.NewCondition(
-//		targeting.GreaterOrEqual("age", 18),
-//		targeting.In("plan", "pro", "team"),
-//	)
-//	half := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
-//
-// # Compatibility
-//
-// Values, their JSON and every decision are those of Carta's Python package
-// flipper-client 1.3.2, bit for bit, so that Go and Python services that share
-// flags agree on every user. That includes what may surprise:
-//
-//   - Conditions are looked at only if the caller gives at least one attribute.
-//   - If there is a condition and an attribute, the bucketer is not asked.
-//   - A check on an attribute that the caller did not give is passed.
-//   - A percentage of 0.5 enables 51 of 100 buckets, because a bucket counts as
-//     enabled up to and including the percentage.
+// It is pure: it does no I/O and keeps no state.
 //
 // # Concurrency
 //
-// All values are immutable once made, and safe for concurrent use.
+// Values are immutable once made, and safe for concurrent use.
 package targeting

@@ -3,15 +3,8 @@
 
 package targeting
 
-import "errors"
+import "github.com/flipper-go/flipper/internal/jsonscan"
 
-var (
-	// ErrInvalid says that a value, condition, bucketer or percentage cannot be
-	// used or stored. The error that wraps it names the field and the rule.
-	ErrInvalid = errors.New("invalid")
-
-	// ErrKind says that a check or a percentage met a value of a kind that it is
-	// not defined for, such as text > number. The Python client raises TypeError
-	// there.
-	ErrKind = errors.New("not defined for values of these kinds")
-)
+// ErrInvalid says that a value, a rule, or another part of a flag cannot be used or
+// stored. The error that wraps it names the field and says what to write.
+var ErrInvalid = jsonscan.ErrInvalid

@@ -5,168 +5,51 @@ package targeting_test
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// on says whether an enabled flag with one condition is on for a request with
-// one attribute.
-func on(check targeting.Check, name string, value any) bool {
-	v, err := targeting.ValueOf(value)
-	if err != nil {
-		return false
-	}
-	r := &targeting.Request{Attrs: []targeting.Attr{{Name: name, Value: v}}}
-	is, _, err := targeting.Evaluate(true, []targeting.Condition{targeting.NewCondition(check)}, targeting.NoBucketer(), r)
-	return is && err == nil
-}
-
-func ExampleEvaluate() {
-	adults := targeting.NewCondition(targeting.GreaterOrEqual("age", 18))
-	request := &targeting.Request{Attrs: []targeting.Attr{{Name: "age", Value: targeting.Int(20)}}}
-
-	fmt.Println(targeting.Evaluate(true, []targeting.Condition{adults}, targeting.NoBucketer(), request))
-	fmt.Println(targeting.Evaluate(false, []targeting.Condition{adults}, targeting.NoBucketer(), request))
-	fmt.Println(targeting.Evaluate(true, nil, targeting.NoBucketer(), request))
-	// Output:
-	// true TARGETING_MATCH <nil>
-	// false DISABLED <nil>
-	// true STATIC <nil>
-}
-
-func ExampleNewCondition() {
-	c := targeting.NewCondition(
-		targeting.GreaterOrEqual("age", 18),
-		targeting.In("plan", "pro", "team"),
+func ExampleValue() {
+	v := targeting.Object(
+		targeting.Member{Key: "text", Value: targeting.Text("ü")},
+		targeting.Member{Key: "numbers", Value: targeting.List(targeting.Int(1), targeting.Float(1), targeting.Uint(1<<63))},
+		targeting.Member{Key: "none", Value: targeting.Null()},
 	)
-	fmt.Println(c.Err())
-	fmt.Println(c)
+	fmt.Println(v.Kind(), v)
+	numbers := v.Members()[1].Value.Elements()
+	fmt.Println(numbers[0].Equal(numbers[1]), numbers[0].Kind(), numbers[1].Kind(), numbers[2].Any())
+	fmt.Println(targeting.Bool(true).Equal(targeting.Int(1)), targeting.Text("1").Equal(targeting.Int(1)))
 	// Output:
-	// <nil>
-	// {"age": [{"variable": "age", "value": 18, "operator": "gte"}], "plan": [{"variable": "plan", "value": ["pro", "team"], "operator": "in"}]}
+	// object {"text": "\u00fc", "numbers": [1, 1.0, 9223372036854775808], "none": null}
+	// true int float 9223372036854775808
+	// false false
 }
 
-func ExampleNewCondition_refused() {
-	fmt.Println(targeting.NewCondition(targeting.Equal("plan", []string{"pro", "team"})).Err())
-	// Output: invalid check on "plan": a list where a scalar belongs (for one of several values, use In or NotIn)
-}
-
-func ExampleNewCheck() {
-	substring := targeting.NewCheck("plan", targeting.OpIn, "free, trial")
-	fmt.Println(on(substring, "plan", "trial"), on(substring, "plan", "pro"))
-	// Output: true false
-}
-
-func ExampleEqual() {
-	check := targeting.Equal("plan", "pro")
-	fmt.Println(on(check, "plan", "pro"), on(check, "plan", "free"))
-	// A check on an attribute that is not given is passed.
-	fmt.Println(on(check, "user_id", 1))
+func ExampleSplitObject() {
+	fields, err := targeting.SplitObject(`{"a": 1.50, "b": [ 2 ]}`)
+	fmt.Println(targeting.GetField(fields, "a"), targeting.GetField(fields, "b"), err)
+	fields = targeting.SetField(fields, "c", "true")
+	fmt.Println(string(targeting.AppendObject(nil, fields)))
 	// Output:
-	// true false
-	// true
+	// 1.50 [ 2 ] <nil>
+	// {"a": 1.50, "b": [ 2 ], "c": true}
 }
 
-func ExampleNotEqual() {
-	check := targeting.NotEqual("country", "XX")
-	fmt.Println(on(check, "country", "CH"), on(check, "country", "XX"))
-	// Output: true false
+func ExampleAppendFields() {
+	var space [8]targeting.Field // saves an allocation
+	fields, err := targeting.AppendFields(space[:0], `{"user_id": 42, "plan": "pro"}`)
+	fmt.Println(targeting.GetField(fields, "plan"), err)
+	// Output: "pro" <nil>
 }
 
-func ExampleGreater() {
-	check := targeting.Greater("age", 18)
-	fmt.Println(on(check, "age", 18.5), on(check, "age", 18))
-	// Output: true false
-}
-
-func ExampleGreaterOrEqual() {
-	check := targeting.GreaterOrEqual("version", "2024-06")
-	fmt.Println(on(check, "version", "2024-10"), on(check, "version", "2023-12"))
-	// Output: true false
-}
-
-func ExampleLess() {
-	check := targeting.Less("age", 65)
-	fmt.Println(on(check, "age", 64), on(check, "age", 65))
-	// Output: true false
-}
-
-func ExampleLessOrEqual() {
-	check := targeting.LessOrEqual("age", 65)
-	fmt.Println(on(check, "age", 65), on(check, "age", 66))
-	// Output: true false
-}
-
-func ExampleIn() {
-	check := targeting.In("user_id", 7, 42)
-	fmt.Println(on(check, "user_id", 42), on(check, "user_id", 43))
-	// Output: true false
-}
-
-func ExampleNotIn() {
-	check := targeting.NotIn("country", "XX", "YY")
-	fmt.Println(on(check, "country", "CH"), on(check, "country", "YY"))
-	// Output: true false
-}
-
-func ExampleParseCheckKey() {
-	for _, key := range []string{"plan", "age__gte", "a__b__gte", "age__above"} {
-		variable, operator, err := targeting.ParseCheckKey(key)
-		fmt.Println(variable, operator, err)
-	}
+func ExampleValue_AsText() {
+	text, ok := targeting.Text("pro").AsText()
+	fmt.Println(text, ok)
+	_, ok = targeting.Int(1).AsText()
+	fmt.Println(ok)
 	// Output:
-	// plan eq <nil>
-	// age gte <nil>
-	// a__b__gte eq <nil>
-	//  eq check key "age__above": invalid operator "above" (use one of eq ne gt gte lt lte in not_in)
-}
-
-func ExampleNewConsistentHashBucketer() {
-	half := targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")
-	for user := range int64(3) {
-		r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(user)}}}
-		on, reason, _ := targeting.Evaluate(true, nil, half, r)
-		fmt.Println("user", user, "in bucket", half.Bucket(r), on, reason)
-	}
-	// Output:
-	// user 0 in bucket 48 true SPLIT
-	// user 1 in bucket 48 true SPLIT
-	// user 2 in bucket 94 false SPLIT
-}
-
-func ExampleNewPercentageBucketer() {
-	tenth := targeting.NewPercentageBucketer(targeting.FixedPercentage(0.1))
-	r := &targeting.Request{Random: 0.07, Drawn: true} // usually left to Evaluate
-	fmt.Println(targeting.Evaluate(true, nil, tenth, r))
-	// Output: true SPLIT <nil>
-}
-
-func ExampleNoBucketer() {
-	fmt.Println(targeting.NoBucketer(), targeting.NoBucketer().IsNoOp())
-	// Output: {"type": "NoOpBucketer"} true
-}
-
-func ExampleFixedPercentage() {
-	fmt.Println(targeting.FixedPercentage(0.1))
-	fmt.Println(targeting.FixedPercentage(10).Err())
-	// Output:
-	// {"type": "Percentage", "value": 0.1}
-	// invalid percentage: 10 is not from 0 to 1 (for 10 %, write 0.1)
-}
-
-func ExampleLinearRamp() {
-	start := time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
-	ramp := targeting.LinearRamp(0, 0.5, start, time.Hour)
-	for _, minutes := range []time.Duration{0, 30, 60, 90} {
-		share, err := ramp.Value(start.Add(minutes * time.Minute))
-		fmt.Println(share, err)
-	}
-	// Output:
-	// 0.0 <nil>
-	// 0.25 <nil>
-	// 0.5 <nil>
-	// 0.5 <nil>
+	// pro true
+	// false
 }
 
 func ExampleValueOf() {

@@ -5,34 +5,30 @@ package targeting
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
 	"strconv"
-	"strings"
-	"unicode/utf8"
+
+	"github.com/flipper-go/flipper/internal/jsonscan"
 )
 
 // JSON is JSON text as Python's json module reads it: besides JSON proper it may
 // hold NaN, Infinity and -Infinity, and escaped surrogates that stand alone.
 type JSON string
 
-// maxIntDigits is the longest int that Python reads.
-const maxIntDigits = 4300
-
 // ParseJSON reads one JSON text, as Python's json module does: ints keep their
 // size, and 1 and 1.0 stay apart. A lone surrogate is kept as the three bytes
 // that UTF-8's scheme would give it. The error matches [ErrInvalid] and says
 // where the text is wrong.
 func ParseJSON(text JSON) (Value, error) {
-	p := parser{text: string(text)}
-	if err := p.checkUTF8(); err != nil {
+	s := jsonscan.Scanner{Text: string(text)}
+	if err := s.CheckUTF8(); err != nil {
 		return Value{}, err
 	}
-	v, err := p.value(0)
+	v, err := ReadValue(&s, 0)
 	if err == nil {
-		err = p.end()
+		err = s.End()
 	}
 	if err != nil {
 		return Value{}, err
@@ -77,13 +73,13 @@ func SplitObject(text JSON) ([]Field, error) { return AppendFields(nil, text) }
 // brings room for a few saves an allocation. On an error it gives nil.
 func AppendFields(fields []Field, text JSON) ([]Field, error) {
 	set := newFieldSet(fields)
-	p := parser{text: string(text)}
-	err := p.start()
+	s := jsonscan.Scanner{Text: string(text)}
+	err := s.Start()
 	if err == nil {
-		set, err = p.members(set, 1)
+		set, err = readMembers(&s, set, 1)
 	}
 	if err == nil {
-		err = p.end()
+		err = s.End()
 	}
 	if err != nil {
 		return nil, err
@@ -96,12 +92,12 @@ func AppendFields(fields []Field, text JSON) ([]Field, error) {
 // member is something else, or missing, inner stays as it is.
 func AppendFieldsWithin(fields, inner []Field, text JSON, name string) (outer, within []Field, err error) {
 	set, innerSet := newFieldSet(fields), newFieldSet(inner)
-	p := parser{text: string(text)}
-	if err = p.start(); err == nil {
-		set, innerSet, err = p.membersWithin(set, innerSet, name)
+	s := jsonscan.Scanner{Text: string(text)}
+	if err = s.Start(); err == nil {
+		set, innerSet, err = readMembersWithin(&s, set, innerSet, name)
 	}
 	if err == nil {
-		err = p.end()
+		err = s.End()
 	}
 	if err != nil {
 		return nil, nil, err
@@ -117,13 +113,16 @@ type fieldSet struct {
 	places map[string]int // of the members, once they are many
 }
 
+// minPlaces is how many members are searched one by one.
+const minPlaces = 16
+
 func newFieldSet(fields []Field) fieldSet { return fieldSet{fields: fields, before: len(fields)} }
 
 // with adds a member. Of a name given twice, the last value counts, at the place of
 // the first.
 func (s fieldSet) with(name string, value JSON) fieldSet {
 	members := s.fields[s.before:]
-	if len(members) < minSet {
+	if len(members) < minPlaces {
 		for i := range members {
 			if members[i].Name == name {
 				members[i].Value = value
@@ -148,147 +147,97 @@ func (s fieldSet) with(name string, value JSON) fieldSet {
 }
 
 // members reads an object whose values are nested to a depth.
-func (p *parser) members(set fieldSet, depth int) (fieldSet, error) {
-	if p.peek(0) != '{' {
-		return set, p.errorf("an object is needed")
+func readMembers(s *jsonscan.Scanner, set fieldSet, depth int) (fieldSet, error) {
+	if s.Peek(0) != '{' {
+		return set, s.Errorf("an object is needed")
 	}
-	more, err := p.begin('}')
-	for ; more; more, err = p.next('}') {
-		name, err := p.name()
+	more, err := s.Begin('}')
+	for ; more; more, err = s.Next('}') {
+		name, err := s.Name()
 		if err != nil {
 			return set, err
 		}
-		value, err := p.skipped(depth)
+		value, err := s.Skipped(depth)
 		if err != nil {
 			return set, err
 		}
-		set = set.with(name, value)
+		set = set.with(name, JSON(value))
 	}
 	return set, err
 }
 
 // membersWithin reads an object, and the members of the object that is its member
 // of a name.
-func (p *parser) membersWithin(set, within fieldSet, inner string) (fieldSet, fieldSet, error) {
-	if p.peek(0) != '{' {
-		return set, within, p.errorf("an object is needed")
+func readMembersWithin(s *jsonscan.Scanner, set, within fieldSet, inner string) (fieldSet, fieldSet, error) {
+	if s.Peek(0) != '{' {
+		return set, within, s.Errorf("an object is needed")
 	}
 	before := within
-	more, err := p.begin('}')
-	for ; more; more, err = p.next('}') {
-		name, err := p.name()
+	more, err := s.Begin('}')
+	for ; more; more, err = s.Next('}') {
+		name, err := s.Name()
 		if err != nil {
 			return set, within, err
 		}
-		start := p.pos
+		start := s.Pos
 		switch {
 		case name != inner:
-			err = p.skip(1)
-		case p.peek(0) == '{':
-			within, err = p.members(before, 2) // of a name given twice, the last counts
+			err = s.Skip(1)
+		case s.Peek(0) == '{':
+			within, err = readMembers(s, before, 2) // of a name given twice, the last counts
 		default:
 			within = before
-			err = p.skip(1)
+			err = s.Skip(1)
 		}
 		if err != nil {
 			return set, within, err
 		}
-		set = set.with(name, JSON(p.text[start:p.pos]))
+		set = set.with(name, JSON(s.Text[start:s.Pos]))
 	}
 	return set, within, err
 }
 
-// objectFields gives what [AppendFields] does if text is an object. If it is
-// another value, it gives its kind.
-func objectFields(space []Field, text JSON) (fields []Field, kind Kind, err error) {
+// ObjectFields returns what [AppendFields] does if text is an object. For another
+// value it returns the kind alone.
+func ObjectFields(space []Field, text JSON) (fields []Field, kind Kind, err error) {
 	if fields, err = AppendFields(space, text); err == nil {
 		return fields, KindObject, nil
 	}
 	v, err := ParseJSON(text)
-	return nil, v.kind, err
+	return nil, v.Kind(), err
 }
 
-// fieldValue gives the value of a field of an object that was read, or otherwise if
-// there is no such field.
-func fieldValue(fields []Field, name string, otherwise Value) Value {
+// FieldValue returns the value of a field of an object that was read, or otherwise
+// if there is no such field.
+func FieldValue(fields []Field, name string, otherwise Value) Value {
 	if v, err := ParseJSON(GetField(fields, name)); err == nil {
 		return v
 	}
 	return otherwise // a field that was read has a value that can be read
 }
 
-type parser struct {
-	text string
-	pos  int
-}
-
-func (p *parser) errorf(format string, args ...any) error {
-	return fmt.Errorf("%w JSON at byte %d: %s", ErrInvalid, p.pos, fmt.Sprintf(format, args...))
-}
-
-func (p *parser) checkUTF8() error {
-	if utf8.ValidString(p.text) {
-		return nil
+// ReadValue reads a value that is nested to a depth, for readers within this module.
+func ReadValue(s *jsonscan.Scanner, depth int) (Value, error) {
+	if depth > jsonscan.MaxDepth {
+		return Value{}, s.Errorf("nested more than %d deep", jsonscan.MaxDepth)
 	}
-	for i := 0; i < len(p.text); {
-		r, size := utf8.DecodeRuneInString(p.text[i:])
-		if r == utf8.RuneError && size == 1 {
-			p.pos = i
-			break
-		}
-		i += size
+	s.Space()
+	if s.Pos == len(s.Text) {
+		return Value{}, s.Errorf("a value is missing")
 	}
-	return p.errorf("not UTF-8")
-}
-
-// start checks the whole text, and goes to its first value.
-func (p *parser) start() error {
-	if err := p.checkUTF8(); err != nil {
-		return err
-	}
-	p.space()
-	return nil
-}
-
-func (p *parser) space() {
-	for p.pos < len(p.text) && p.text[p.pos] <= ' ' {
-		switch p.text[p.pos] {
-		case ' ', '\t', '\n', '\r':
-			p.pos++
-		default:
-			return
-		}
-	}
-}
-
-func (p *parser) end() error {
-	if p.space(); p.pos < len(p.text) {
-		return p.errorf("more text after the value")
-	}
-	return nil
-}
-
-func (p *parser) value(depth int) (Value, error) {
-	if depth > maxDepth {
-		return Value{}, p.errorf("nested more than %d deep", maxDepth)
-	}
-	p.space()
-	if p.pos == len(p.text) {
-		return Value{}, p.errorf("a value is missing")
-	}
-	switch c := p.text[p.pos]; {
+	switch c := s.Text[s.Pos]; {
 	case c == '"':
-		text, err := p.string()
+		text, err := s.String()
 		return Text(text), err
 	case c == '{':
 		members := []Member{}
-		more, err := p.begin('}')
-		for ; more; more, err = p.next('}') {
-			name, err := p.name()
+		more, err := s.Begin('}')
+		for ; more; more, err = s.Next('}') {
+			name, err := s.Name()
 			if err != nil {
 				return Value{}, err
 			}
-			v, err := p.value(depth + 1)
+			v, err := ReadValue(s, depth+1)
 			if err != nil {
 				return Value{}, err
 			}
@@ -298,9 +247,9 @@ func (p *parser) value(depth int) (Value, error) {
 	case c == '[':
 		var few [4]Value
 		list := few[:0]
-		more, err := p.begin(']')
-		for ; more; more, err = p.next(']') {
-			v, err := p.value(depth + 1)
+		more, err := s.Begin(']')
+		for ; more; more, err = s.Next(']') {
+			v, err := ReadValue(s, depth+1)
 			if err != nil {
 				return Value{}, err
 			}
@@ -308,315 +257,50 @@ func (p *parser) value(depth int) (Value, error) {
 		}
 		return List(slices.Clone(list)...), err
 	case c == '-' || '0' <= c && c <= '9':
-		return p.number()
+		return readNumber(s)
 	}
-	return p.word()
+	return readWord(s)
 }
 
-// word reads a value that is a word.
-func (p *parser) word() (Value, error) {
-	for i := range words {
-		if strings.HasPrefix(p.text[p.pos:], words[i].text) {
-			p.pos += len(words[i].text)
-			return words[i].value, nil
-		}
+func readWord(s *jsonscan.Scanner) (Value, error) {
+	word, err := s.Word()
+	switch word {
+	case "true":
+		return Bool(true), err
+	case "false":
+		return Bool(false), err
+	case "NaN":
+		return Float(math.NaN()), err
+	case "Infinity":
+		return Float(math.Inf(1)), err
 	}
-	return Value{}, p.errorf("a value is missing")
+	return Null(), err
 }
 
-// skipped reads a value as [parser.value] does, and gives its exact text.
-func (p *parser) skipped(depth int) (JSON, error) {
-	p.space()
-	start := p.pos
-	if err := p.skip(depth); err != nil {
-		return "", err
-	}
-	return JSON(p.text[start:p.pos]), nil
-}
-
-// skip reads a value as [parser.value] does, and refuses what that refuses, but
-// makes nothing of it.
-func (p *parser) skip(depth int) (err error) {
-	if depth > maxDepth {
-		return p.errorf("nested more than %d deep", maxDepth)
-	}
-	p.space()
-	switch c := p.peek(0); {
-	case c == '"':
-		_, err = p.string()
-	case c == '{':
-		var more bool
-		for more, err = p.begin('}'); more; more, err = p.next('}') {
-			if _, err := p.name(); err != nil {
-				return err
-			}
-			if err := p.skip(depth + 1); err != nil {
-				return err
-			}
-		}
-	case c == '[':
-		var more bool
-		for more, err = p.begin(']'); more; more, err = p.next(']') {
-			if err := p.skip(depth + 1); err != nil {
-				return err
-			}
-		}
-	case c == '-' || isDigit(c):
-		_, _, err = p.numberText()
-	default:
-		_, err = p.word()
-	}
-	return err
-}
-
-var words = []struct {
-	text  string
-	value Value
-}{
-	{"null", Null()},
-	{"true", Bool(true)},
-	{"false", Bool(false)},
-	{"NaN", Float(math.NaN())},
-	{"Infinity", Float(math.Inf(1))},
-}
-
-// begin reads the opening bracket of a list or an object. more is false if it is
-// empty; then the closing one is read too.
-func (p *parser) begin(closing byte) (more bool, err error) {
-	p.pos++
-	if p.space(); p.peek(0) == closing {
-		p.pos++
-		return false, nil
-	}
-	return true, nil
-}
-
-// next reads what follows an element or a member: a comma, or the closing
-// bracket.
-func (p *parser) next(closing byte) (more bool, err error) {
-	p.space()
-	switch p.peek(0) {
-	case ',':
-		p.pos++
-		p.space()
-		return true, nil
-	case closing:
-		p.pos++
-		return false, nil
-	}
-	return false, p.errorf("a comma or %q is needed", closing)
-}
-
-// name reads the name of a member, and the colon.
-func (p *parser) name() (string, error) {
-	if p.peek(0) != '"' {
-		return "", p.errorf("a name in quotes is needed")
-	}
-	name, err := p.string()
-	if err != nil {
-		return "", err
-	}
-	if p.space(); p.peek(0) != ':' {
-		return "", p.errorf("a colon is needed")
-	}
-	p.pos++
-	p.space()
-	return name, nil
-}
-
-// number reads an int or float, or -Infinity.
-func (p *parser) number() (Value, error) {
-	text, isInt, err := p.numberText()
+// readNumber reads an int or float, or -Infinity.
+func readNumber(s *jsonscan.Scanner) (Value, error) {
+	text, isInt, err := s.Number()
 	if err != nil {
 		return Value{}, err
 	}
 	if isInt {
-		return p.int(text)
+		return readInt(s, text)
 	}
 	// Out of range is an infinity or zero, as in Python.
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return Value{}, p.errorf("%v", err)
+		return Value{}, s.Errorf("%v", err)
 	}
 	return Float(f), nil
 }
 
-// numberText reads a number, but makes nothing of it.
-func (p *parser) numberText() (text string, isInt bool, err error) {
-	start := p.pos
-	if p.text[p.pos] == '-' {
-		p.pos++
-		if strings.HasPrefix(p.text[p.pos:], "Infinity") {
-			p.pos += len("Infinity")
-			return p.text[start:p.pos], false, nil
-		}
-	}
-	whole := p.digits()
-	if whole == 0 || whole > 1 && p.text[p.pos-whole] == '0' {
-		p.pos = start
-		return "", false, p.errorf("a number begins with one digit, or with one that is not 0")
-	}
-	isInt = true
-	if p.peek(0) == '.' && isDigit(p.peek(1)) {
-		isInt = false
-		p.pos++
-		p.digits()
-	}
-	if c := p.peek(0); c == 'e' || c == 'E' {
-		sign := 0
-		if s := p.peek(1); s == '+' || s == '-' {
-			sign = 1
-		}
-		if isDigit(p.peek(1 + sign)) {
-			isInt = false
-			p.pos += 1 + sign
-			p.digits()
-		}
-	}
-	if isInt && whole > maxIntDigits {
-		return "", false, p.errorf("an int of more than %d digits", maxIntDigits)
-	}
-	return p.text[start:p.pos], isInt, nil
-}
-
-func (p *parser) int(text string) (Value, error) {
+func readInt(s *jsonscan.Scanner, text string) (Value, error) {
 	if i, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return Int(i), nil
 	}
 	i, ok := new(big.Int).SetString(text, 10)
 	if !ok {
-		return Value{}, p.errorf("not an int: %s", text)
+		return Value{}, s.Errorf("not an int: %s", text)
 	}
 	return BigInt(i), nil
-}
-
-func (p *parser) peek(ahead int) byte {
-	if p.pos+ahead < len(p.text) {
-		return p.text[p.pos+ahead]
-	}
-	return 0
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func (p *parser) digits() (n int) {
-	start := p.pos
-	for p.pos < len(p.text) && isDigit(p.text[p.pos]) {
-		p.pos++
-	}
-	return p.pos - start
-}
-
-// string reads text in quotes.
-func (p *parser) string() (string, error) {
-	start := p.pos + 1 // after the opening quote
-	for i := start; i < len(p.text); i++ {
-		c := p.text[i]
-		if c != '"' && c != '\\' && c >= ' ' {
-			continue
-		}
-		p.pos = i
-		switch c {
-		case '"':
-			p.pos++
-			return p.text[start:i], nil
-		case '\\':
-			return p.escapedString(start)
-		}
-		return "", p.errorf("a control character in text must be escaped")
-	}
-	p.pos = len(p.text)
-	return "", p.errorf("text without closing quote")
-}
-
-func (p *parser) escapedString(start int) (string, error) {
-	text := []byte(p.text[start:p.pos])
-	for p.pos < len(p.text) {
-		c := p.text[p.pos]
-		switch {
-		case c == '"':
-			p.pos++
-			return string(text), nil
-		case c < ' ':
-			return "", p.errorf("a control character in text must be escaped")
-		case c != '\\':
-			text = append(text, c)
-			p.pos++
-			continue
-		}
-		p.pos++
-		c = p.peek(0)
-		if c == 'u' {
-			p.pos++
-			r, err := p.escapedRune()
-			if err != nil {
-				return "", err
-			}
-			text = appendRune(text, r)
-			continue
-		}
-		i := strings.IndexByte(`"\/bfnrt`, c)
-		if i < 0 || c == 0 {
-			return "", p.errorf("unknown escape")
-		}
-		text = append(text, "\"\\/\b\f\n\r\t"[i])
-		p.pos++
-	}
-	return "", p.errorf("text without closing quote")
-}
-
-const (
-	surrogateMin    = 0xd800
-	surrogateLowMin = 0xdc00
-	surrogateMax    = 0xdfff
-)
-
-// escapedRune reads what follows \u, with a second escape if the two are a pair.
-func (p *parser) escapedRune() (rune, error) {
-	r, err := p.hex4()
-	if err != nil || r < surrogateMin || r >= surrogateLowMin || p.peek(0) != '\\' || p.peek(1) != 'u' {
-		return r, err
-	}
-	p.pos += 2
-	low, err := p.hex4()
-	if err != nil {
-		return 0, err
-	}
-	if low < surrogateLowMin || low > surrogateMax {
-		p.pos -= 6 // not a pair: the second escape is read by itself
-		return r, nil
-	}
-	return (r-surrogateMin)<<10 | (low - surrogateLowMin) + 0x10000, nil
-}
-
-func (p *parser) hex4() (rune, error) {
-	if p.pos+4 > len(p.text) {
-		return 0, p.errorf("four hex digits are needed")
-	}
-	var r rune
-	for i := range 4 {
-		c := p.text[p.pos+i]
-		switch {
-		case isDigit(c):
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, p.errorf("four hex digits are needed")
-		}
-		r = r<<4 | rune(c)
-	}
-	p.pos += 4
-	return r, nil
-}
-
-// appendRune appends r as UTF-8 does, and a surrogate by the same scheme, which
-// utf8.AppendRune would replace.
-func appendRune(b []byte, r rune) []byte {
-	if r < surrogateMin || r > surrogateMax {
-		return utf8.AppendRune(b, r)
-	}
-	return append(b, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0xbf, 0x80|byte(r)&0xbf)
 }

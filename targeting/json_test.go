@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestAppendText(t *testing.T) {
@@ -45,7 +46,7 @@ func TestLoneSurrogates(t *testing.T) {
 	}
 	// They are not valid text for what a caller makes, though.
 	v, _ := targeting.ParseJSON(`"\ud800"`)
-	if err := targeting.NewCondition(targeting.Equal("a", v)).Err(); !errors.Is(err, targeting.ErrInvalid) {
+	if err := carta.NewCondition(carta.Equal("a", v)).Err(); !errors.Is(err, targeting.ErrInvalid) {
 		t.Errorf("a lone surrogate in a new check: %v, want ErrInvalid", err)
 	}
 }

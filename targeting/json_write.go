@@ -7,7 +7,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"unicode/utf8"
+
+	"github.com/flipper-go/flipper/internal/jsonscan"
 )
 
 // AppendJSON appends the value's JSON text to b, byte for byte as Python's
@@ -15,12 +16,12 @@ import (
 // and colons, floats as repr gives them. It allocates only to grow b, but for
 // ints beyond int64.
 func (v Value) AppendJSON(b []byte) []byte {
-	switch v.kind {
+	switch v.Kind() {
 	case KindBool:
 		return strconv.AppendBool(b, v.bits != 0)
 	case KindInt:
-		if v.more != nil {
-			return v.more.bigInt().Append(b, 10)
+		if i := v.bigInt(); i != nil {
+			return i.Append(b, 10)
 		}
 		return strconv.AppendInt(b, int64(v.bits), 10)
 	case KindFloat:
@@ -99,65 +100,5 @@ func AppendObject(b []byte, fields []Field) []byte {
 	return append(b, '}')
 }
 
-const hexDigits = "0123456789abcdef"
-
 // AppendText appends text as a JSON string, as [Value.AppendJSON] does.
-func AppendText(b []byte, text string) []byte {
-	b = append(b, '"')
-	start := 0 // what is from here to i needs no escape
-	for i := 0; i < len(text); {
-		c := text[i]
-		if ' ' <= c && c <= '~' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		b = append(b, text[start:i]...)
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-			i++
-		case '\b':
-			b = append(b, `\b`...)
-			i++
-		case '\f':
-			b = append(b, `\f`...)
-			i++
-		case '\n':
-			b = append(b, `\n`...)
-			i++
-		case '\r':
-			b = append(b, `\r`...)
-			i++
-		case '\t':
-			b = append(b, `\t`...)
-			i++
-		default:
-			r, size := decodeRune(text[i:])
-			if r >= 0x10000 {
-				r -= 0x10000
-				b = appendEscape(b, surrogateMin+r>>10)
-				r = surrogateLowMin + r&0x3ff
-			}
-			b = appendEscape(b, r)
-			i += size
-		}
-		start = i
-	}
-	b = append(b, text[start:]...)
-	return append(b, '"')
-}
-
-func appendEscape(b []byte, r rune) []byte {
-	return append(b, '\\', 'u', hexDigits[r>>12&0xf], hexDigits[r>>8&0xf], hexDigits[r>>4&0xf], hexDigits[r&0xf])
-}
-
-// decodeRune is utf8.DecodeRuneInString, but also decodes what appendRune makes
-// of surrogates.
-func decodeRune(s string) (rune, int) {
-	r, size := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && size == 1 && len(s) >= 3 &&
-		s[0] == 0xed && 0xa0 <= s[1] && s[1] <= 0xbf && 0x80 <= s[2] && s[2] <= 0xbf {
-		return 0xd000 | rune(s[1]&0x3f)<<6 | rune(s[2]&0x3f), 3
-	}
-	return r, size
-}
+func AppendText(b []byte, text string) []byte { return jsonscan.AppendText(b, text) }

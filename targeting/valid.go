@@ -20,7 +20,7 @@ func validText(s string) error {
 // valid UTF-8, so it would not come back as it is. The error matches
 // [ErrInvalid].
 func (v Value) Validate() error {
-	switch v.kind {
+	switch v.Kind() {
 	case KindText:
 		return validText(v.text)
 	case KindList:

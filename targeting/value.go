@@ -4,6 +4,7 @@
 package targeting
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -11,6 +12,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/flipper-go/flipper/internal/jsonscan"
 )
 
 // A Kind is one of JSON's kinds of value, with numbers told apart as Python does:
@@ -30,7 +33,7 @@ const (
 
 var kindNames = [...]string{"null", "bool", "int", "float", "text", "list", "object"}
 
-// String gives the kind's name, such as "int".
+// String returns the kind's name, such as "int".
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -38,17 +41,18 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
-// A Value is a JSON value: what attributes have, and what checks compare with.
-// The zero Value is null. Making one of a scalar does not allocate.
+// A Value is a JSON value: what attributes, variants and rules hold. The zero
+// Value is null. Making one of a scalar does not allocate.
 type Value struct {
-	kind Kind
 	bits uint64     // bool: 0 or 1; int: the int64; float: its IEEE bits
 	text string     // text
-	more *composite // int beyond int64, list, object
+	more *composite // says the kind, and holds what does not fit; nil: null
 }
 
-// A composite is what does not fit into a Value. Lists are the usual ones.
+// A composite is an int beyond int64, a list or an object. All values of another
+// kind share one. So a Value is four words, which the compiler keeps in registers.
 type composite struct {
+	kind Kind
 	list []Value
 	rare *rareComposite
 }
@@ -58,10 +62,14 @@ type rareComposite struct {
 	members []Member
 }
 
-// bigInt gives the int of a Value of KindInt that has more.
-func (c *composite) bigInt() *big.Int { return c.rare.int }
+var (
+	boolKind  = composite{kind: KindBool}
+	intKind   = composite{kind: KindInt}
+	floatKind = composite{kind: KindFloat}
+	textKind  = composite{kind: KindText}
+)
 
-// members gives the members of a Value of KindObject.
+// members returns the members of a Value of KindObject.
 func (c *composite) members() []Member { return c.rare.members }
 
 // A Member is one key of an object, with its value.
@@ -76,13 +84,13 @@ func Null() Value { return Value{} }
 // Bool gives true or false.
 func Bool(b bool) Value {
 	if b {
-		return Value{kind: KindBool, bits: 1}
+		return Value{bits: 1, more: &boolKind}
 	}
-	return Value{kind: KindBool}
+	return Value{more: &boolKind}
 }
 
 // Int gives an int.
-func Int(i int64) Value { return Value{kind: KindInt, bits: uint64(i)} }
+func Int(i int64) Value { return Value{bits: uint64(i), more: &intKind} }
 
 // Uint gives an int. It allocates for values beyond the largest int64.
 func Uint(u uint64) Value {
@@ -100,25 +108,25 @@ func BigInt(i *big.Int) Value {
 	case i.IsInt64():
 		return Int(i.Int64())
 	}
-	return Value{kind: KindInt, more: &composite{rare: &rareComposite{int: new(big.Int).Set(i)}}}
+	return Value{more: &composite{kind: KindInt, rare: &rareComposite{int: new(big.Int).Set(i)}}}
 }
 
 // Float gives a float. NaN and the infinities are values too, as in Python.
-func Float(f float64) Value { return Value{kind: KindFloat, bits: math.Float64bits(f)} }
+func Float(f float64) Value { return Value{bits: math.Float64bits(f), more: &floatKind} }
 
 // Text gives text. Python's text holds code points, so bytes that are not valid
 // UTF-8 count as U+FFFD where the value is written or hashed.
-func Text(s string) Value { return Value{kind: KindText, text: s} }
+func Text(s string) Value { return Value{text: s, more: &textKind} }
 
 // List gives a list. It keeps values: do not modify it afterwards.
 func List(values ...Value) Value {
-	return Value{kind: KindList, more: &composite{list: values}}
+	return Value{more: &composite{kind: KindList, list: values}}
 }
 
 // Object gives an object whose keys are in the order given. Of a key given
 // twice, the last value counts, at the place of the first, as in Python.
 func Object(members ...Member) Value {
-	return Value{kind: KindObject, more: &composite{rare: &rareComposite{members: uniqueMembers(members)}}}
+	return Value{more: &composite{kind: KindObject, rare: &rareComposite{members: uniqueMembers(members)}}}
 }
 
 // uniqueMembers applies the rule for keys given twice. It returns members itself
@@ -158,10 +166,8 @@ func hasDuplicateKey(members []Member) bool {
 	return len(seen) < len(members)
 }
 
-// maxDepth bounds the nesting of lists and objects in values made from Go
-// values and from JSON. Python's reader stops near 1,000, where its own stack
-// ends.
-const maxDepth = 500
+// maxDepth bounds the nesting of lists and objects.
+const maxDepth = jsonscan.MaxDepth
 
 // ValueOf gives the value of a Go value: nil, bool, any int or uint type,
 // *big.Int, float32 and float64, string, [json.Number], [json.RawMessage],
@@ -248,18 +254,23 @@ func reflectValueOf(v reflect.Value, depth int) (Value, error) {
 	return Value{}, fmt.Errorf("%w: a %s has no JSON form (use nil, bool, ints, floats, string, slices and maps with string keys)", ErrInvalid, v.Type())
 }
 
-// Kind gives the value's kind.
-func (v Value) Kind() Kind { return v.kind }
+// Kind returns the value's kind.
+func (v Value) Kind() Kind {
+	if v.more == nil {
+		return KindNull
+	}
+	return v.more.kind
+}
 
 // Any gives the value as a Go value: nil, bool, int64, *big.Int (only beyond
 // int64), float64, string, []any or map[string]any.
 func (v Value) Any() any {
-	switch v.kind {
+	switch v.Kind() {
 	case KindBool:
 		return v.bits != 0
 	case KindInt:
-		if v.more != nil {
-			return new(big.Int).Set(v.more.bigInt())
+		if i := v.bigInt(); i != nil {
+			return new(big.Int).Set(i)
 		}
 		return int64(v.bits)
 	case KindFloat:
@@ -282,12 +293,43 @@ func (v Value) Any() any {
 	return nil
 }
 
-// AsText gives the text of a value that is text. ok is false for other kinds.
-func (v Value) AsText() (text string, ok bool) { return v.text, v.kind == KindText }
+// AsText returns the text of a value that is text. ok is false for other kinds.
+func (v Value) AsText() (text string, ok bool) { return v.text, v.more == &textKind }
+
+// AsBool returns the bool of a value that is one. ok is false for other kinds.
+func (v Value) AsBool() (b, ok bool) { return v.bits != 0, v.more == &boolKind }
+
+// AsInt returns the int of a value that is one and fits. ok is false for ints beyond
+// int64, which [Value.AsBigInt] returns, and for other kinds.
+func (v Value) AsInt() (i int64, ok bool) { return int64(v.bits), v.more == &intKind }
+
+// AsBigInt returns the int of a value that is one, of any size. ok is false for
+// other kinds.
+func (v Value) AsBigInt() (i *big.Int, ok bool) {
+	switch {
+	case v.more == &intKind:
+		return big.NewInt(int64(v.bits)), true
+	case v.bigInt() != nil:
+		return new(big.Int).Set(v.bigInt()), true
+	}
+	return nil, false
+}
+
+// AsFloat returns the float of a value that is one. ok is false for other kinds,
+// ints among them.
+func (v Value) AsFloat() (f float64, ok bool) { return v.float(), v.more == &floatKind }
+
+// bigInt returns the int of a value that is one beyond int64, or nil.
+func (v Value) bigInt() *big.Int {
+	if v.more == nil || v.more.rare == nil {
+		return nil
+	}
+	return v.more.rare.int
+}
 
 // Elements gives the elements of a list, nil for other kinds. Do not modify it.
 func (v Value) Elements() []Value {
-	if v.kind != KindList {
+	if v.Kind() != KindList {
 		return nil
 	}
 	return v.more.list
@@ -296,19 +338,120 @@ func (v Value) Elements() []Value {
 // Members gives the members of an object in their order, nil for other kinds. Do
 // not modify it.
 func (v Value) Members() []Member {
-	if v.kind != KindObject {
+	if v.Kind() != KindObject {
 		return nil
 	}
 	return v.more.members()
 }
 
-// String gives the value's JSON text.
+// String returns the value's JSON text.
 func (v Value) String() string { return string(v.AppendJSON(nil)) }
 
-func (v *Value) float() float64 { return math.Float64frombits(v.bits) }
+func (v Value) float() float64 { return math.Float64frombits(v.bits) }
 
-// isNumber reports whether Python would calculate with the value: bools count as
-// ints there.
-func (v *Value) isNumber() bool {
-	return v.kind == KindBool || v.kind == KindInt || v.kind == KindFloat
+// Equal reports whether two values are the same: numbers by their exact value, so
+// that 1 equals 1.0, text by code points, lists element by element, and objects
+// without regard to the order of their keys. NaN equals nothing.
+func (v Value) Equal(w Value) bool {
+	if order, ok := CompareNumbers(v, w); ok {
+		return order == 0
+	}
+	if v.Kind() != w.Kind() {
+		return false
+	}
+	switch v.Kind() {
+	case KindNull:
+		return true
+	case KindBool:
+		return v.bits == w.bits
+	case KindText:
+		return v.text == w.text
+	case KindList:
+		return slices.EqualFunc(v.more.list, w.more.list, Value.Equal)
+	case KindObject:
+		return equalMembers(v.more.members(), w.more.members())
+	}
+	return false // NaN
+}
+
+func equalMembers(a, b []Member) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	byKey := func(m, n Member) int { return strings.Compare(m.Key, n.Key) }
+	a, b = slices.SortedFunc(slices.Values(a), byKey), slices.SortedFunc(slices.Values(b), byKey)
+	return slices.EqualFunc(a, b, func(m, n Member) bool { return m.Key == n.Key && m.Value.Equal(n.Value) })
+}
+
+// CompareNumbers compares two numbers by their exact value, ints of any size with
+// floats too. ok is false if one of them is not a number, or is NaN.
+func CompareNumbers(v, w Value) (order int, ok bool) {
+	i, isInt := v.AsInt()
+	j, isIntToo := w.AsInt()
+	if isInt && isIntToo {
+		return cmp.Compare(i, j), true
+	}
+	return compareNumbers(v, w)
+}
+
+func compareNumbers(v, w Value) (order int, ok bool) {
+	if v.Kind() != KindInt && v.Kind() != KindFloat || w.Kind() != KindInt && w.Kind() != KindFloat {
+		return 0, false
+	}
+	f, isFloat := v.AsFloat()
+	g, isFloatToo := w.AsFloat()
+	switch {
+	case isFloat && isFloatToo:
+		return compareFloats(f, g)
+	case isFloat:
+		order, ok = compareIntFloat(w, f)
+		return -order, ok
+	case isFloatToo:
+		return compareIntFloat(v, g)
+	}
+	i, _ := v.AsBigInt()
+	j, _ := w.AsBigInt()
+	return i.Cmp(j), true
+}
+
+func compareFloats(f, g float64) (order int, ok bool) {
+	switch {
+	case f < g:
+		return -1, true
+	case f > g:
+		return 1, true
+	case f == g:
+		return 0, true
+	}
+	return 0, false
+}
+
+// compareIntFloat compares an int with a float, without rounding.
+func compareIntFloat(v Value, f float64) (order int, ok bool) {
+	switch {
+	case math.IsNaN(f):
+		return 0, false
+	case math.IsInf(f, 0):
+		return cmp.Compare(0, f), true
+	case v.bigInt() != nil:
+		whole, fraction := math.Modf(f)
+		w, _ := big.NewFloat(whole).Int(nil)
+		if order = v.bigInt().Cmp(w); order == 0 {
+			order = cmp.Compare(0, fraction)
+		}
+		return order, true
+	}
+	const limit = 1 << 63 // as a float64: exact
+	i := int64(v.bits)
+	switch {
+	case f >= limit:
+		return -1, true
+	case f < -limit:
+		return 1, true
+	}
+	whole := math.Trunc(f)
+	if order = cmp.Compare(i, int64(whole)); order == 0 {
+		order = cmp.Compare(0, f-whole)
+	}
+	return order, true
 }

@@ -9,14 +9,15 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // The types of errors. Where OpenFeature has a code for it, that in lower case is
 // the type.
 const (
 	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
-	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [targeting.ErrKind] with [targeting.ErrInvalid]
-	ErrorInvalidContext = "invalid_context" // [targeting.ErrKind]
+	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [carta.ErrKind] with [targeting.ErrInvalid]
+	ErrorInvalidContext = "invalid_context" // [carta.ErrKind]
 	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
 	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
 	ErrorCanceled       = "canceled"        // [context.Canceled]
@@ -35,7 +36,7 @@ var errorTypes = []struct {
 	{store.ErrExists, ErrorAlreadyExists},
 	{store.ErrConflict, ErrorConflict},
 	{store.ErrUnreadable, ErrorParse},
-	{targeting.ErrKind, ErrorInvalidContext},
+	{carta.ErrKind, ErrorInvalidContext},
 	{store.ErrClosed, ErrorClosed},
 	// What a store gives up to wait for is the store's.
 	{store.ErrUnavailable, ErrorUnavailable},
@@ -50,7 +51,7 @@ func ErrorType(err error) string {
 	if err == nil {
 		return ""
 	}
-	if errors.Is(err, targeting.ErrKind) && errors.Is(err, targeting.ErrInvalid) {
+	if errors.Is(err, carta.ErrKind) && errors.Is(err, targeting.ErrInvalid) {
 		return ErrorParse // the stored percentage is to blame, not the caller's attributes
 	}
 	for _, t := range errorTypes {

@@ -32,7 +32,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // DefaultMaxFlags is how many flags have counts of their own, where nothing else is
@@ -151,7 +151,7 @@ func (e *Evaluations) Evaluated(_ context.Context, name string, evaluation flipp
 // unseen gives the counts for a flag that has none of its own.
 func (e *Evaluations) unseen(name string, err error) *counts {
 	// While a store cannot be asked, anything may be a name.
-	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, targeting.ErrKind)
+	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, carta.ErrKind)
 	if !found || len(*e.flags.Load()) >= e.maxFlags || !utf8.ValidString(name) {
 		return &e.other
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/flipper-go/flipper/store/cached"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/telemetry"
 )
 
@@ -52,8 +53,8 @@ func TestEvaluations(t *testing.T) {
 	flags := memory.New()
 	features := flipper.New(flags, flipper.WithHook(e), quiet)
 	ctx := t.Context()
-	pro := targeting.NewCondition(targeting.Equal("plan", "pro"))
-	old := targeting.NewCondition(targeting.Greater("age", 30))
+	pro := carta.NewCondition(carta.Equal("plan", "pro"))
+	old := carta.NewCondition(carta.Greater("age", 30))
 	for name, opts := range map[string][]flipper.CreateOption{
 		"off": nil,
 		"on":  {flipper.WithEnabled(true)},
@@ -181,7 +182,7 @@ func TestErrorType(t *testing.T) {
 		"conflict":        store.ErrConflict,
 		"invalid":         store.ErrInvalid,
 		"parse_error":     &store.UnreadableError{Name: "flag", Err: errors.New("no JSON")},
-		"invalid_context": targeting.ErrKind,
+		"invalid_context": carta.ErrKind,
 		"unavailable":     store.ErrUnavailable,
 		"closed":          store.ErrClosed,
 		"timeout":         context.DeadlineExceeded,
@@ -211,9 +212,9 @@ func TestErrorTypeOfEvaluation(t *testing.T) {
 		"": "invalid_context", // a condition
 	} {
 		features := flipper.New(memory.New(), quiet)
-		opt := flipper.WithConditions(targeting.NewCondition(targeting.Greater("age", 18)))
+		opt := flipper.WithConditions(carta.NewCondition(carta.Greater("age", 18)))
 		if item != "" {
-			bucketer, err := targeting.ParseBucketer(targeting.JSON(item), time.Now())
+			bucketer, err := carta.ParseBucketer(targeting.JSON(item), time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -296,7 +297,7 @@ func BenchmarkHook(b *testing.B) {
 	flags := memory.New()
 	e := telemetry.NewEvaluations(telemetry.DefaultMaxFlags)
 	ctx := b.Context()
-	pro := targeting.NewCondition(targeting.Equal("plan", "pro"))
+	pro := carta.NewCondition(carta.Equal("plan", "pro"))
 	features := flipper.New(flags)
 	for name, opts := range map[string][]flipper.CreateOption{
 		"plain": {flipper.WithEnabled(true)},

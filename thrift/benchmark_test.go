@@ -17,7 +17,7 @@ import (
 	"github.com/flipper-go/flipper/internal/measure"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // BenchmarkService compares the service with bare Thrift: with the library's own
@@ -91,8 +91,8 @@ func storeBenchmarkFlag(b *testing.B, service *Service) {
 		Enabled:    true,
 		Created:    time.Unix(1700000000, 0),
 		ClientData: `{"owner": "team"}`,
-		Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("plan", "pro"))},
-		Bucketer:   targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.25), "user_id"),
+		Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))},
+		Bucketer:   carta.NewConsistentHashBucketer(carta.FixedPercentage(0.25), "user_id"),
 	})
 	if err != nil {
 		b.Fatal(err)

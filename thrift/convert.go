@@ -13,6 +13,7 @@ import (
 	"github.com/flipper-go/flipper/internal/featureflagstore"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // item gives a flag as the six methods show it. The Python client needs every
@@ -39,13 +40,13 @@ func item(f *store.Flag) *featureflagstore.FeatureFlagStoreItem {
 	return &featureflagstore.FeatureFlagStoreItem{FeatureName: &name, IsEnabled: &enabled, Meta: meta}
 }
 
-func condition(c targeting.Condition) featureflagstore.Condition {
+func condition(c carta.Condition) featureflagstore.Condition {
 	checks := featureflagstore.Condition{}
 	for _, check := range c.Checks() {
 		value := featureflagstore.JSON(check.ValueJSON())
 		// The Python client needs the struct, and for equality no symbol in it.
 		operator := &featureflagstore.ConditionOperator{}
-		if check.Operator != targeting.OpEqual {
+		if check.Operator != carta.OpEqual {
 			symbol := check.Operator.String()
 			operator.Symbol = &symbol
 		}
@@ -66,7 +67,7 @@ func readMeta(meta *featureflagstore.FeatureFlagStoreMeta, now time.Time) (func(
 	if err != nil {
 		return nil, err
 	}
-	conditions := make([]targeting.Condition, len(meta.Conditions))
+	conditions := make([]carta.Condition, len(meta.Conditions))
 	for i, c := range meta.Conditions {
 		if conditions[i], err = readCondition(c); err != nil {
 			return nil, fmt.Errorf("conditions: element %d: %w", i, err)
@@ -102,20 +103,20 @@ func readClientData(text *featureflagstore.JSON) (targeting.JSON, error) {
 	return targeting.JSON(*text), nil
 }
 
-func readBucketer(text *featureflagstore.JSON, now time.Time) (targeting.Bucketer, error) {
+func readBucketer(text *featureflagstore.JSON, now time.Time) (carta.Bucketer, error) {
 	if text == nil || *text == "" {
-		return targeting.NoBucketer(), nil
+		return carta.NoBucketer(), nil
 	}
-	b, err := targeting.ParseBucketer(targeting.JSON(*text), now)
+	b, err := carta.ParseBucketer(targeting.JSON(*text), now)
 	if err != nil || b.IsNoOp() {
 		return b, err
 	}
 	// A ramp stored without a start would begin anew at every read. It is one if
 	// it depends on when it is read.
 	canonical := b.AppendCanonical(nil)
-	later, err := targeting.ParseBucketer(targeting.JSON(*text), now.Add(time.Hour))
+	later, err := carta.ParseBucketer(targeting.JSON(*text), now.Add(time.Hour))
 	if err == nil && string(later.AppendCanonical(nil)) != string(canonical) {
-		return targeting.ParseBucketer(targeting.JSON(canonical), now)
+		return carta.ParseBucketer(targeting.JSON(canonical), now)
 	}
 	return b, err
 }
@@ -123,14 +124,14 @@ func readBucketer(text *featureflagstore.JSON, now time.Time) (targeting.Buckete
 // readCondition goes by way of the stored form, which keeps the texts of values
 // and reads check keys as the Python client does. The wire gives no order to
 // variables, so they are sorted.
-func readCondition(c featureflagstore.Condition) (targeting.Condition, error) {
+func readCondition(c featureflagstore.Condition) (carta.Condition, error) {
 	text := []byte{'{'}
 	for i, variable := range slices.Sorted(maps.Keys(c)) {
 		if i > 0 {
 			text = append(text, ", "...)
 		}
 		if !utf8.ValidString(variable) {
-			return targeting.Condition{}, invalidf("variable: %q is not valid UTF-8", variable)
+			return carta.Condition{}, invalidf("variable: %q is not valid UTF-8", variable)
 		}
 		text = targeting.AppendText(text, variable)
 		text = append(text, ": ["...)
@@ -140,12 +141,12 @@ func readCondition(c featureflagstore.Condition) (targeting.Condition, error) {
 			}
 			var err error
 			if text, err = appendCheck(text, check); err != nil {
-				return targeting.Condition{}, fmt.Errorf("check %d under %q: %w", j, variable, err)
+				return carta.Condition{}, fmt.Errorf("check %d under %q: %w", j, variable, err)
 			}
 		}
 		text = append(text, ']')
 	}
-	return targeting.ParseCondition(targeting.JSON(append(text, '}')))
+	return carta.ParseCondition(targeting.JSON(append(text, '}')))
 }
 
 // appendCheck appends the stored form of a check. A check without operator tests

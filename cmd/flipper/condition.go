@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const checkHelp = `A check is an attribute, an operator and a value: 'plan=pro', 'plan!=free',
@@ -31,7 +32,7 @@ func (p *program) conditionCommand() *cli.Command {
 				Description: checkHelp + "\n\n" + valueHelp,
 				Metadata:    completesFlags,
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-					return p.changeConditions(ctx, c, s, func(name string, conditions []targeting.Condition) error {
+					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
 						for _, condition := range conditions {
 							if err := s.AddCondition(ctx, name, condition); err != nil {
 								return err
@@ -46,7 +47,7 @@ func (p *program) conditionCommand() *cli.Command {
 				Description: "As JSON, several conditions can be given: a list of stored forms.\n\n" + checkHelp + "\n\n" + valueHelp,
 				Metadata:    completesFlags,
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-					return p.changeConditions(ctx, c, s, func(name string, conditions []targeting.Condition) error {
+					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
 						return s.SetConditions(ctx, name, conditions...)
 					})
 				}),
@@ -60,7 +61,7 @@ func (p *program) conditionCommand() *cli.Command {
 	}
 }
 
-func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opened, change func(string, []targeting.Condition) error) error {
+func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opened, change func(string, []carta.Condition) error) error {
 	args := c.Args().Slice()
 	if len(args) < 2 {
 		return usagef("write %s NAME CHECK, as in %[1]s NAME age__gte=18 (see %[1]s --help)", c.FullName())
@@ -90,17 +91,17 @@ func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened
 }
 
 // parseConditions reads one condition of checks, or stored forms.
-func parseConditions(args []string) ([]targeting.Condition, error) {
+func parseConditions(args []string) ([]carta.Condition, error) {
 	if len(args) == 1 {
 		text := targeting.JSON(strings.TrimSpace(args[0]))
-		var conditions []targeting.Condition
+		var conditions []carta.Condition
 		var err error
 		switch {
 		case strings.HasPrefix(string(text), "["):
-			conditions, err = targeting.ParseConditions(text)
+			conditions, err = carta.ParseConditions(text)
 		case strings.HasPrefix(string(text), "{"):
-			conditions = make([]targeting.Condition, 1)
-			conditions[0], err = targeting.ParseCondition(text)
+			conditions = make([]carta.Condition, 1)
+			conditions[0], err = carta.ParseCondition(text)
 		}
 		if err != nil {
 			return nil, usagef(`%w: write a check, such as 'age>=18', or a stored form, such as '{"age": [{"variable": "age", "value": 18, "operator": "gte"}]}'`, err)
@@ -109,46 +110,46 @@ func parseConditions(args []string) ([]targeting.Condition, error) {
 			return conditions, nil
 		}
 	}
-	var checks []targeting.Check
+	var checks []carta.Check
 	for _, arg := range args {
 		check, err := parseCheck(arg)
 		if err != nil {
 			return nil, err
 		}
 		// In a condition there is room for one: the library would drop the first.
-		if slices.ContainsFunc(checks, func(c targeting.Check) bool {
+		if slices.ContainsFunc(checks, func(c carta.Check) bool {
 			return c.Variable == check.Variable && c.Operator == check.Operator
 		}) {
 			return nil, usagef("check %q: there is one before it with the same attribute and operator: write __in for one of several values, or add another condition", arg)
 		}
 		checks = append(checks, check)
 	}
-	condition := targeting.NewCondition(checks...)
+	condition := carta.NewCondition(checks...)
 	if err := condition.Err(); err != nil {
 		return nil, usagef("%w", err)
 	}
-	return []targeting.Condition{condition}, nil
+	return []carta.Condition{condition}, nil
 }
 
 // signs are the operators in signs, those that another one begins with later.
 var signs = []struct {
 	text     string
-	operator targeting.Operator
+	operator carta.Operator
 }{
-	{"!=", targeting.OpNotEqual},
-	{">=", targeting.OpGreaterOrEqual},
-	{"<=", targeting.OpLessOrEqual},
-	{"==", targeting.OpEqual},
-	{"=", targeting.OpEqual},
-	{">", targeting.OpGreater},
-	{"<", targeting.OpLess},
+	{"!=", carta.OpNotEqual},
+	{">=", carta.OpGreaterOrEqual},
+	{"<=", carta.OpLessOrEqual},
+	{"==", carta.OpEqual},
+	{"=", carta.OpEqual},
+	{">", carta.OpGreater},
+	{"<", carta.OpLess},
 }
 
 // parseCheck reads attribute, operator and value.
-func parseCheck(text string) (targeting.Check, error) {
+func parseCheck(text string) (carta.Check, error) {
 	at := strings.IndexAny(text, "!=<>")
 	if at <= 0 {
-		return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
+		return carta.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
 	}
 	left, rest := strings.TrimSpace(text[:at]), text[at:]
 	spaced := len(left) < at // as in 'plan = pro'
@@ -159,15 +160,15 @@ func parseCheck(text string) (targeting.Check, error) {
 		}
 		key, kind, err := cutKind(left)
 		if err != nil {
-			return targeting.Check{}, err
+			return carta.Check{}, err
 		}
 		variable, operator, err := parseCheckKey(key)
 		if err != nil {
-			return targeting.Check{}, usagef("%w", err)
+			return carta.Check{}, usagef("%w", err)
 		}
 		if sign.text != "=" {
-			if operator != targeting.OpEqual {
-				return targeting.Check{}, usagef("check %q: has two operators", text)
+			if operator != carta.OpEqual {
+				return carta.Check{}, usagef("check %q: has two operators", text)
 			}
 			operator = sign.operator
 		}
@@ -176,25 +177,25 @@ func parseCheck(text string) (targeting.Check, error) {
 		}
 		if kind == kindAny {
 			if err := checkRight(text, sign.text, operator, right); err != nil {
-				return targeting.Check{}, err
+				return carta.Check{}, err
 			}
 		}
 		value, err := parseCheckValue(operator, kind, right)
 		if err != nil {
-			return targeting.Check{}, usagef("check %q: %w", text, err)
+			return carta.Check{}, usagef("check %q: %w", text, err)
 		}
-		return targeting.NewCheck(variable, operator, value), nil
+		return carta.NewCheck(variable, operator, value), nil
 	}
-	return targeting.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
+	return carta.Check{}, usagef("check %q: write attribute=value, age__gte=18 or 'age>=18'", text)
 }
 
 // checkRight refuses what is hardly a value: an operator written the other way
 // round, and nothing where there is an order or a list.
-func checkRight(text, sign string, operator targeting.Operator, right string) error {
+func checkRight(text, sign string, operator carta.Operator, right string) error {
 	switch {
 	case strings.HasPrefix(right, ">"), strings.HasPrefix(right, "<"), sign != "=" && strings.HasPrefix(right, "="):
 		return usagef("check %q: the operators are = != > >= < <= (for a value that begins with one, write name:text=…)", text)
-	case right == "" && operator != targeting.OpEqual && operator != targeting.OpNotEqual:
+	case right == "" && operator != carta.OpEqual && operator != carta.OpNotEqual:
 		return usagef("check %q: the value is missing: write 'age>=18', or plan__in=pro,team", text)
 	}
 	return nil
@@ -202,16 +203,16 @@ func checkRight(text, sign string, operator targeting.Operator, right string) er
 
 // parseCheckKey takes __eq too, which people expect, and the Python client writes
 // as the bare name.
-func parseCheckKey(key string) (string, targeting.Operator, error) {
+func parseCheckKey(key string) (string, carta.Operator, error) {
 	if variable, ok := strings.CutSuffix(key, "__eq"); ok && !strings.Contains(variable, "__") {
-		return variable, targeting.OpEqual, nil
+		return variable, carta.OpEqual, nil
 	}
-	return targeting.ParseCheckKey(key)
+	return carta.ParseCheckKey(key)
 }
 
 // parseCheckValue reads the value; in takes a,b beside a JSON list.
-func parseCheckValue(operator targeting.Operator, kind, text string) (targeting.Value, error) {
-	isList := operator == targeting.OpIn || operator == targeting.OpNotIn
+func parseCheckValue(operator carta.Operator, kind, text string) (targeting.Value, error) {
+	isList := operator == carta.OpIn || operator == carta.OpNotIn
 	if !isList || strings.HasPrefix(text, "[") {
 		return parseValue(kind, text)
 	}

@@ -11,18 +11,19 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // operatorSigns are how people write the operators.
-var operatorSigns = map[targeting.Operator]string{
-	targeting.OpEqual:          "=",
-	targeting.OpNotEqual:       "!=",
-	targeting.OpGreater:        ">",
-	targeting.OpGreaterOrEqual: ">=",
-	targeting.OpLess:           "<",
-	targeting.OpLessOrEqual:    "<=",
-	targeting.OpIn:             "in",
-	targeting.OpNotIn:          "not in",
+var operatorSigns = map[carta.Operator]string{
+	carta.OpEqual:          "=",
+	carta.OpNotEqual:       "!=",
+	carta.OpGreater:        ">",
+	carta.OpGreaterOrEqual: ">=",
+	carta.OpLess:           "<",
+	carta.OpLessOrEqual:    "<=",
+	carta.OpIn:             "in",
+	carta.OpNotIn:          "not in",
 }
 
 // describeState says if a flag is switched on.
@@ -34,7 +35,7 @@ func describeState(f *store.Flag) cell {
 }
 
 // describeConditions says whom a flag's conditions let through.
-func describeConditions(conditions []targeting.Condition) string {
+func describeConditions(conditions []carta.Condition) string {
 	var all []string
 	for _, c := range conditions {
 		all = append(all, describeCondition(c))
@@ -42,7 +43,7 @@ func describeConditions(conditions []targeting.Condition) string {
 	return orDash(strings.Join(all, " and "))
 }
 
-func describeCondition(c targeting.Condition) string {
+func describeCondition(c carta.Condition) string {
 	var checks []string
 	for _, check := range c.Checks() {
 		sign, ok := operatorSigns[check.Operator]
@@ -58,7 +59,7 @@ func describeCondition(c targeting.Condition) string {
 }
 
 // describeBucketer says which share of the traffic a flag is on for, at a time.
-func describeBucketer(b targeting.Bucketer, now time.Time) string {
+func describeBucketer(b carta.Bucketer, now time.Time) string {
 	if b.IsNoOp() {
 		return "-"
 	}
@@ -77,7 +78,7 @@ func describeBucketer(b targeting.Bucketer, now time.Time) string {
 	return share + " " + of
 }
 
-func describeKeys(b targeting.Bucketer) string {
+func describeKeys(b carta.Bucketer) string {
 	if len(b.Keys()) == 0 {
 		return "all attributes"
 	}
@@ -118,7 +119,7 @@ func orDash(text string) string {
 }
 
 // describeRamp says from what to what, and when, a ramp rises.
-func describeRamp(p targeting.Percentage) string {
+func describeRamp(p carta.Percentage) string {
 	v, err := targeting.ParseJSON(p.JSON())
 	if err != nil {
 		return string(p.JSON())

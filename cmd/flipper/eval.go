@@ -13,6 +13,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func (p *program) evalCommand() *cli.Command {
@@ -113,14 +114,14 @@ func why(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) 
 // describeFailed finds the first condition that does not hold.
 func describeFailed(f *store.Flag, r *targeting.Request) string {
 	for _, c := range f.Conditions {
-		if holds, _, err := targeting.Evaluate(true, []targeting.Condition{c}, targeting.NoBucketer(), r); err == nil && !holds {
+		if holds, _, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r); err == nil && !holds {
 			return describeCondition(c)
 		}
 	}
 	return describeConditions(f.Conditions)
 }
 
-func describeSplit(b targeting.Bucketer, r *targeting.Request, on bool) string {
+func describeSplit(b carta.Bucketer, r *targeting.Request, on bool) string {
 	share := describeBucketer(b, now(r))
 	if b.Type() != "ConsistentHashPercentageBucketer" {
 		return share

@@ -15,6 +15,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // evalInput answers lines of the input. It needs no store.
@@ -119,7 +120,7 @@ func decodeItem(text targeting.JSON, now time.Time) (*store.Flag, error) {
 		return nil, errors.Unwrap(err) // it would name the flag, which has no name here
 	}
 	if f.Bucketer.Percentage().IsRamp() {
-		if f.Bucketer, err = targeting.ParseBucketer(f.Bucketer.JSON(), now); err != nil {
+		if f.Bucketer, err = carta.ParseBucketer(f.Bucketer.JSON(), now); err != nil {
 			return nil, err
 		}
 	}

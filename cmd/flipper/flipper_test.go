@@ -33,7 +33,7 @@ import (
 	"github.com/flipper-go/flipper/internal/redistest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/thriftrpc"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // binary is the command, built for the tests.
@@ -187,11 +187,11 @@ func TestServe(t *testing.T) {
 	check(false)
 	must(t, flag.Enable(ctx))
 	check(true)
-	must(t, flag.AddCondition(ctx, targeting.NewCondition(targeting.In("plan", "pro", "team"))))
+	must(t, flag.AddCondition(ctx, carta.NewCondition(carta.In("plan", "pro", "team"))))
 	check(true, flipper.String("plan", "pro"))
 	check(false, flipper.String("plan", "free"))
 	must(t, flag.SetConditions(ctx))
-	must(t, flag.SetBucketer(ctx, targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id")))
+	must(t, flag.SetBucketer(ctx, carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")))
 	check(true, flipper.Int("user_id", 1))  // bucket 48
 	check(false, flipper.Int("user_id", 2)) // bucket 94
 	must(t, flag.Disable(ctx))

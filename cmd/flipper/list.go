@@ -14,7 +14,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func (p *program) listCommand() *cli.Command {
@@ -116,7 +116,7 @@ func (p *program) printFlagTable(flags []*store.Flag, unreadable []*store.Unread
 	return p.printTable(rows)
 }
 
-func describeCount(conditions []targeting.Condition) string {
+func describeCount(conditions []carta.Condition) string {
 	if len(conditions) == 0 {
 		return "-"
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const rolloutHelp = `A share is written 0.1 or 10%. With --by, the same users get the flag every time,
@@ -62,7 +62,7 @@ func shareFlags() []cli.Flag {
 }
 
 // bucketer makes what the flags of shareFlags say.
-func bucketer(c *cli.Command, share targeting.Percentage) (targeting.Bucketer, error) {
+func bucketer(c *cli.Command, share carta.Percentage) (carta.Bucketer, error) {
 	by := c.StringSlice("by")
 	given := 0
 	for _, set := range []bool{len(by) > 0, c.Bool("by-all"), c.Bool("random")} {
@@ -72,13 +72,13 @@ func bucketer(c *cli.Command, share targeting.Percentage) (targeting.Bucketer, e
 	}
 	switch {
 	case given != 1:
-		return targeting.Bucketer{}, usagef("say whom the share is of, with one of --by user_id (sticky), --by-all and --random (see %s --help)", c.FullName())
+		return carta.Bucketer{}, usagef("say whom the share is of, with one of --by user_id (sticky), --by-all and --random (see %s --help)", c.FullName())
 	case c.Bool("random"):
-		return targeting.NewPercentageBucketer(share), nil
+		return carta.NewPercentageBucketer(share), nil
 	case slices.Contains(by, ""):
-		return targeting.Bucketer{}, usagef("--by needs the name of an attribute, such as user_id; --by-all is for all attributes")
+		return carta.Bucketer{}, usagef("--by needs the name of an attribute, such as user_id; --by-all is for all attributes")
 	}
-	return targeting.NewConsistentHashBucketer(share, by...), nil
+	return carta.NewConsistentHashBucketer(share, by...), nil
 }
 
 func (p *program) rolloutPercentage(ctx context.Context, c *cli.Command, s *opened) error {
@@ -89,7 +89,7 @@ func (p *program) rolloutPercentage(ctx context.Context, c *cli.Command, s *open
 	if err != nil {
 		return err
 	}
-	return p.setRollout(ctx, c, s, c.Args().First(), targeting.FixedPercentage(share))
+	return p.setRollout(ctx, c, s, c.Args().First(), carta.FixedPercentage(share))
 }
 
 func (p *program) rolloutRamp(ctx context.Context, c *cli.Command, s *opened) error {
@@ -116,10 +116,10 @@ func (p *program) rolloutRamp(ctx context.Context, c *cli.Command, s *opened) er
 	if err != nil {
 		return err
 	}
-	return p.setRollout(ctx, c, s, name, targeting.LinearRamp(from, to, start.Truncate(time.Second), over))
+	return p.setRollout(ctx, c, s, name, carta.LinearRamp(from, to, start.Truncate(time.Second), over))
 }
 
-func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, name string, share targeting.Percentage) error {
+func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, name string, share carta.Percentage) error {
 	b, err := bucketer(c, share)
 	if err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *program) rolloutOff(ctx context.Context, c *cli.Command, s *opened) err
 	if err != nil {
 		return err
 	}
-	if err := s.SetBucketer(ctx, name, targeting.NoBucketer()); err != nil {
+	if err := s.SetBucketer(ctx, name, carta.NoBucketer()); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
 	return p.changed(ctx, c, s, "changed", name)

@@ -15,7 +15,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/flippertest"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // testShop gives a shop that asks the flags of a test.
@@ -86,7 +86,7 @@ func TestReviews(t *testing.T) {
 func TestGiftCards(t *testing.T) {
 	t.Parallel()
 	features := flippertest.New(t, flippertest.Flag(Flags.GiftCards.Name(),
-		flipper.WithConditions(targeting.NewCondition(targeting.Equal("plan", "pro")))))
+		flipper.WithConditions(carta.NewCondition(carta.Equal("plan", "pro")))))
 	shop := testShop(t, features)
 	for plan, want := range map[string]int{"pro": http.StatusOK, "free": http.StatusNotFound, "": http.StatusNotFound} {
 		if status, _ := do(t, shop, http.MethodGet, "/gift-cards", plan); status != want {

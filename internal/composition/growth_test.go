@@ -23,7 +23,7 @@ import (
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/store/redis"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A local store is a store that answers from memory, once it is ready.
@@ -43,9 +43,9 @@ type growing struct {
 func flagNumber(i int, enabled bool) *store.Flag {
 	return &store.Flag{
 		Name: fmt.Sprint("FLAG_", i), Enabled: enabled, Created: time.Unix(1_700_000_000, 0),
-		Conditions: []targeting.Condition{
-			targeting.NewCondition(targeting.GreaterOrEqual("age", 18)),
-			targeting.NewCondition(targeting.In("plan", "pro", "team")),
+		Conditions: []carta.Condition{
+			carta.NewCondition(carta.GreaterOrEqual("age", 18)),
+			carta.NewCondition(carta.In("plan", "pro", "team")),
 		},
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // tenfold is what is forgiven: noise of a busy machine does not get there, since
@@ -46,8 +47,8 @@ func filled(t *testing.T, n int) *memory.Store {
 	for i := range n {
 		put(&store.Flag{Name: name(i), Enabled: true})
 	}
-	put(&store.Flag{Name: "rule", Enabled: true, Conditions: []targeting.Condition{targeting.NewCondition(targeting.Equal("plan", "pro"))}})
-	put(&store.Flag{Name: "sticky", Enabled: true, Bucketer: targeting.NewConsistentHashBucketer(targeting.FixedPercentage(1), "user_id")})
+	put(&store.Flag{Name: "rule", Enabled: true, Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))}})
+	put(&store.Flag{Name: "sticky", Enabled: true, Bucketer: carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id")})
 	return s
 }
 

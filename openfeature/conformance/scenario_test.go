@@ -23,7 +23,7 @@ import (
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
 	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A scenario is what the steps of one have in common.
@@ -204,11 +204,11 @@ var specifiedFlags = map[string][]flipper.CreateOption{
 	"string-targeted-zero-flag": {on}, "integer-targeted-zero-flag": {on}, "float-targeted-zero-flag": {on}, "object-targeted-zero-flag": {on},
 	"string-disabled-flag": {on}, "async-flag": {on},
 	"disabled-flag": nil, "boolean-disabled-flag": nil, "boolean-zero-flag": nil, "changing-flag": nil,
-	"email-flag":                 {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "a@example.com")))},
-	"boolean-targeted-zero-flag": {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "ballmer@macrosoft.com")))},
-	"adults-flag":                {on, flipper.WithConditions(targeting.NewCondition(targeting.Equal("email", "a@example.com"), targeting.GreaterOrEqual("age", 18)))},
-	"nobody-flag":                {on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0), "user_id"))},
-	"everyone-flag":              {on, flipper.WithBucketer(targeting.NewConsistentHashBucketer(targeting.FixedPercentage(1), "user_id"))},
+	"email-flag":                 {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com")))},
+	"boolean-targeted-zero-flag": {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "ballmer@macrosoft.com")))},
+	"adults-flag":                {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com"), carta.GreaterOrEqual("age", 18)))},
+	"nobody-flag":                {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0), "user_id"))},
+	"everyone-flag":              {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id"))},
 	"metadata-flag":              {on, flipper.WithClientData(map[string]any{"string": "1.0.2", "integer": 2, "float": 0.1, "double": 0.1, "boolean": true})},
 }
 

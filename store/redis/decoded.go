@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 const (
@@ -51,7 +51,7 @@ func isTimeless(f *store.Flag) bool {
 	if !f.Bucketer.Percentage().IsRamp() {
 		return true
 	}
-	other, err := targeting.ParseBucketer(f.Bucketer.JSON(), time.Unix(0, 0))
+	other, err := carta.ParseBucketer(f.Bucketer.JSON(), time.Unix(0, 0))
 	return err == nil && bytes.Equal(other.AppendCanonical(nil), f.Bucketer.AppendCanonical(nil))
 }
 

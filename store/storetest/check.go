@@ -13,6 +13,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // content gives a flag that has something in every field, and that differs from
@@ -23,11 +24,11 @@ func content(name, state string) *store.Flag {
 		Enabled:    len(state)%2 == 0,
 		Created:    time.Unix(1700000000, 0).UTC(),
 		ClientData: targeting.JSON(`{"state": ` + targeting.Text(state).String() + `}`),
-		Conditions: []targeting.Condition{
-			targeting.NewCondition(targeting.Equal("state", state), targeting.Less("age", 65)),
-			targeting.NewCondition(targeting.In("plan", "pro", "team")),
+		Conditions: []carta.Condition{
+			carta.NewCondition(carta.Equal("state", state), carta.Less("age", 65)),
+			carta.NewCondition(carta.In("plan", "pro", "team")),
 		},
-		Bucketer: targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.5), "user_id"),
+		Bucketer: carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id"),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // clientDatas are texts that a store has to give back as they are.
@@ -43,12 +44,12 @@ func (s *suite) testFidelity(t *testing.T) {
 	}
 	t.Run("Conditions", func(t *testing.T) {
 		f := content("A", "A1")
-		f.Conditions = []targeting.Condition{
-			targeting.NewCondition(targeting.Equal("n", 1)),
-			targeting.NewCondition(targeting.Equal("n", 1.0)),
-			targeting.NewCondition(targeting.Greater("n", int64(1)<<53+1), targeting.NotEqual("text", "é\u2028\x00")),
-			targeting.NewCondition(targeting.NotIn("z", "b", "a", nil, true), targeting.LessOrEqual("a", "z")),
-			targeting.NewCondition(),
+		f.Conditions = []carta.Condition{
+			carta.NewCondition(carta.Equal("n", 1)),
+			carta.NewCondition(carta.Equal("n", 1.0)),
+			carta.NewCondition(carta.Greater("n", int64(1)<<53+1), carta.NotEqual("text", "é\u2028\x00")),
+			carta.NewCondition(carta.NotIn("z", "b", "a", nil, true), carta.LessOrEqual("a", "z")),
+			carta.NewCondition(),
 		}
 		s.checkKept(t, f)
 	})
@@ -57,7 +58,7 @@ func (s *suite) testFidelity(t *testing.T) {
 	})
 	t.Run("Ramp", func(t *testing.T) {
 		f := content("A", "A1")
-		f.Bucketer = targeting.NewPercentageBucketer(targeting.LinearRamp(0.1, 0.9, time.Unix(1700000000, 0), time.Hour))
+		f.Bucketer = carta.NewPercentageBucketer(carta.LinearRamp(0.1, 0.9, time.Unix(1700000000, 0), time.Hour))
 		s.checkKept(t, f)
 	})
 	t.Run("UnknownFields", func(t *testing.T) {

@@ -6,7 +6,7 @@ package storetest
 import (
 	"testing"
 
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // testIndependence holds the store to keeping nothing of what it is given, and to
@@ -22,8 +22,8 @@ func (s *suite) testIndependence(t *testing.T) {
 	f.Name = "B"
 	f.Enabled = !f.Enabled
 	f.ClientData = `{"state": "changed by the caller"}`
-	f.Conditions[0] = targeting.NewCondition(targeting.Equal("changed", "by the caller"))
-	f.Bucketer = targeting.NoBucketer()
+	f.Conditions[0] = carta.NewCondition(carta.Equal("changed", "by the caller"))
+	f.Bucketer = carta.NoBucketer()
 	f.Revision = "changed by the caller"
 	sameFlag(t, "get after the caller changed what it had put", mustGet(t, st, "A"), stored)
 	if describe(t, stored) != before {

@@ -16,6 +16,7 @@ import (
 	"github.com/flipper-go/flipper/internal/featureflagstore"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // A foreign service has the six methods that the Python client calls, and no
@@ -152,18 +153,18 @@ func metaContent(f *store.Flag) string {
 	b := fmt.Appendf(nil, "%d %s", f.Created.Unix(), canonical(targeting.JSON(clientData(f))))
 	for _, c := range f.Conditions {
 		checks := c.Checks()
-		slices.SortStableFunc(checks, func(a, b targeting.Check) int { return cmp.Compare(a.Variable, b.Variable) })
+		slices.SortStableFunc(checks, func(a, b carta.Check) int { return cmp.Compare(a.Variable, b.Variable) })
 		if len(checks) == 0 {
 			continue
 		}
 		b = append(b, '\n')
-		b = targeting.NewCondition(checks...).AppendCanonical(b)
+		b = carta.NewCondition(checks...).AppendCanonical(b)
 	}
 	b = append(b, '\n')
 	return string(append(b, canonical(bucketerContent(f.Bucketer))...))
 }
 
-func bucketerContent(b targeting.Bucketer) targeting.JSON {
+func bucketerContent(b carta.Bucketer) targeting.JSON {
 	text := b.JSON()
 	v, err := targeting.ParseJSON(text)
 	if err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/thriftrpc"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/thrift"
 )
 
@@ -143,11 +144,11 @@ func foreignScript(t *testing.T, s *thriftrpc.Store) {
 		"enable":      func(f *store.Flag) error { f.Enabled = true; return nil },
 		"client data": func(f *store.Flag) error { f.ClientData = `{"big": 123456789012345678901234567890}`; return nil },
 		"conditions": func(f *store.Flag) error {
-			f.Conditions = append(f.Conditions, targeting.NewCondition(targeting.Equal("x", nil)))
+			f.Conditions = append(f.Conditions, carta.NewCondition(carta.Equal("x", nil)))
 			return nil
 		},
 		"bucketer": func(f *store.Flag) error {
-			f.Bucketer = targeting.NewPercentageBucketer(targeting.LinearRamp(0, 1, time.Unix(1700000000, 0), time.Hour))
+			f.Bucketer = carta.NewPercentageBucketer(carta.LinearRamp(0, 1, time.Unix(1700000000, 0), time.Hour))
 			return nil
 		},
 		"all":  func(f *store.Flag) error { *f = store.Flag{Created: time.Unix(7, 0)}; return nil },
@@ -221,13 +222,13 @@ func flattened(t *testing.T, f *store.Flag) string {
 	t.Helper()
 	flat := f.Clone()
 	flat.Conditions = nil
-	var checks []targeting.Check
+	var checks []carta.Check
 	for _, c := range f.Conditions {
 		checks = append(checks, c.Checks()...)
 	}
-	slices.SortStableFunc(checks, func(a, b targeting.Check) int { return strings.Compare(a.Variable, b.Variable) })
+	slices.SortStableFunc(checks, func(a, b carta.Check) int { return strings.Compare(a.Variable, b.Variable) })
 	for _, check := range checks {
-		flat.Conditions = append(flat.Conditions, targeting.NewCondition(check))
+		flat.Conditions = append(flat.Conditions, carta.NewCondition(check))
 	}
 	return strconv.FormatBool(flat.Enabled) + " " + string(flat.Meta())
 }

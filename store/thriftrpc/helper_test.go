@@ -19,7 +19,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/thriftrpc"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/thrift"
 )
 
@@ -136,11 +136,11 @@ func flag(name string) *store.Flag {
 		Enabled:    true,
 		Created:    time.Unix(1700000000, 0).UTC(),
 		ClientData: `{"owner": "team-é", "ttl": 12345678901234567890, "share": 1.0}`,
-		Conditions: []targeting.Condition{
-			targeting.NewCondition(targeting.Equal("plan", "pro"), targeting.GreaterOrEqual("age", 18)),
-			targeting.NewCondition(targeting.NotIn("country", "A", "B")),
+		Conditions: []carta.Condition{
+			carta.NewCondition(carta.Equal("plan", "pro"), carta.GreaterOrEqual("age", 18)),
+			carta.NewCondition(carta.NotIn("country", "A", "B")),
 		},
-		Bucketer: targeting.NewConsistentHashBucketer(targeting.FixedPercentage(0.25), "user_id", "org_id"),
+		Bucketer: carta.NewConsistentHashBucketer(carta.FixedPercentage(0.25), "user_id", "org_id"),
 	}
 }
 

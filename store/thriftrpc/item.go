@@ -12,6 +12,7 @@ import (
 	"github.com/flipper-go/flipper/internal/featureflagstore"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // readItem makes a flag of an item, as the Python client does: it accepts and
@@ -101,7 +102,7 @@ func readConditions(conditions []featureflagstore.Condition) ([]targeting.JSON, 
 		// there are more, each becomes a condition of its own: that is what the
 		// Python client makes of every check.
 		together := conditionJSON(checks...)
-		parsed, err := targeting.ParseCondition(together)
+		parsed, err := carta.ParseCondition(together)
 		if err != nil {
 			return nil, fmt.Errorf("conditions: element %d: %w", i, err)
 		}
@@ -171,10 +172,10 @@ func writeMeta(f *store.Flag) *featureflagstore.FeatureFlagStoreMeta {
 	return meta
 }
 
-func writeCheck(check targeting.Check) *featureflagstore.ConditionCheck {
+func writeCheck(check carta.Check) *featureflagstore.ConditionCheck {
 	value := featureflagstore.JSON(check.ValueJSON())
 	operator := &featureflagstore.ConditionOperator{}
-	if check.Operator != targeting.OpEqual {
+	if check.Operator != carta.OpEqual {
 		symbol := check.Operator.String()
 		operator.Symbol = &symbol
 	}

@@ -12,14 +12,14 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/instrumented"
 	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/telemetry/flipperprometheus"
 )
 
 // BenchmarkEvaluation is what an evaluation costs with what can be added to it.
 func BenchmarkEvaluation(b *testing.B) {
 	flags := memory.New()
-	pro := targeting.NewCondition(targeting.Equal("plan", "pro"))
+	pro := carta.NewCondition(carta.Equal("plan", "pro"))
 	if _, err := flipper.New(flags).Create(b.Context(), "flag", flipper.WithEnabled(true), flipper.WithConditions(pro)); err != nil {
 		b.Fatal(err)
 	}

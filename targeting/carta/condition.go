@@ -1,9 +1,13 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting
+package carta
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flipper-go/flipper/targeting"
+)
 
 // A Condition is a set of checks, all of which must hold. The zero Condition has
 // none, and always holds.
@@ -13,8 +17,8 @@ type condition struct {
 	// checks are by variable, in the order in which the variables were first met:
 	// evaluation goes by attribute.
 	checks []Check
-	source JSON   // the exact text, if it was read
-	err    *error // why the condition cannot be stored; nil if it can
+	source targeting.JSON // the exact text, if it was read
+	err    *error         // why the condition cannot be stored; nil if it can
 }
 
 // NewCondition makes a condition of checks. If one of them cannot be stored,
@@ -93,11 +97,11 @@ func (c Condition) Checks() []Check {
 }
 
 // JSON gives the condition's stored form: exactly as it was read, if it was.
-func (c Condition) JSON() JSON {
+func (c Condition) JSON() targeting.JSON {
 	if c.condition != nil && c.source != "" {
 		return c.source
 	}
-	return JSON(c.AppendCanonical(nil))
+	return targeting.JSON(c.AppendCanonical(nil))
 }
 
 // AppendCanonical appends the stored form as the Python client writes it, from
@@ -113,7 +117,7 @@ func (c Condition) AppendCanonical(b []byte) []byte {
 				b = append(b, "], "...)
 				fallthrough
 			default:
-				b = AppendText(b, check.Variable)
+				b = targeting.AppendText(b, check.Variable)
 				b = append(b, ": ["...)
 			}
 			b = check.appendCanonical(b)
@@ -127,14 +131,14 @@ func (c Condition) AppendCanonical(b []byte) []byte {
 
 func (c Check) appendCanonical(b []byte) []byte {
 	b = append(b, `{"variable": `...)
-	b = AppendText(b, c.Variable)
+	b = targeting.AppendText(b, c.Variable)
 	b = append(b, `, "value": `...)
 	b = c.Value.AppendJSON(b)
 	b = append(b, `, "operator": `...)
 	if c.Operator == OpEqual {
 		b = append(b, "null"...)
 	} else {
-		b = AppendText(b, c.Operator.symbol())
+		b = targeting.AppendText(b, c.Operator.symbol())
 	}
 	return append(b, '}')
 }

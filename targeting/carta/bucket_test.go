@@ -1,26 +1,28 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting
+package carta
 
 import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // TestOneHashForAll evaluates the flags of a page: the rollouts are many, their
 // whitelists are one.
 func TestOneHashForAll(t *testing.T) {
-	r := &Request{Attrs: []Attr{{Name: "user_id", Value: Int(7)}, {Name: "plan", Value: Text("pro")}}}
+	r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(7)}, {Name: "plan", Value: targeting.Text("pro")}}}
 	for i := range 20 {
 		b := NewConsistentHashBucketer(FixedPercentage(float64(i)/20), "user_id")
 		if _, _, err := Evaluate(true, nil, b, r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r.hashed.count != 1 {
-		t.Errorf("%d hashes, want 1", r.hashed.count)
+	if r.Hashed().Count != 1 {
+		t.Errorf("%d hashes, want 1", r.Hashed().Count)
 	}
 }
 
@@ -33,26 +35,26 @@ func TestHashedIsOfItsWhitelist(t *testing.T) {
 	for range 40 {
 		b := &bucketer{kind: consistentHash}
 		for _, name := range names[:rnd.IntN(len(names)+1)] {
-			b.keys = append(b.keys, Text(name))
+			b.keys = append(b.keys, targeting.Text(name))
 		}
 		if rnd.IntN(4) == 0 {
-			b.keys = append(b.keys, Int(1)) // hashes nothing by itself, but not all either
+			b.keys = append(b.keys, targeting.Int(1)) // hashes nothing by itself, but not all either
 		}
 		rnd.Shuffle(len(b.keys), func(i, j int) { b.keys[i], b.keys[j] = b.keys[j], b.keys[i] })
 		b.compile()
 		bucketers = append(bucketers, b)
 	}
 	for range 200 {
-		var attrs []Attr
+		var attrs []targeting.Attr
 		for _, name := range append(names, "d") {
 			if rnd.IntN(2) == 0 {
-				attrs = append(attrs, Attr{name, Int(rnd.Int64N(1000))})
+				attrs = append(attrs, targeting.Attr{Name: name, Value: targeting.Int(rnd.Int64N(1000))})
 			}
 		}
-		page := &Request{Attrs: attrs}
+		page := &targeting.Request{Attrs: attrs}
 		for range 20 {
 			b := bucketers[rnd.IntN(len(bucketers))]
-			if got, want := page.bucket(b), (&Request{Attrs: slices.Clone(attrs)}).bucket(b); got != want {
+			if got, want := bucketOf(page, b), bucketOf(&targeting.Request{Attrs: slices.Clone(attrs)}, b); got != want {
 				t.Fatalf("bucket %d, want %d: whitelist %v, attributes %v", got, want, b.keys, attrs)
 			}
 		}

@@ -1,12 +1,14 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting
+package carta
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // An Operator says how a check compares an attribute with its value. The
@@ -55,7 +57,7 @@ func ParseOperator(symbol string) (Operator, error) {
 			return Operator(i), nil
 		}
 	}
-	return 0, fmt.Errorf("%w operator %q (use one of eq ne gt gte lt lte in not_in)", ErrInvalid, symbol)
+	return 0, fmt.Errorf("%w operator %q (use one of eq ne gt gte lt lte in not_in)", targeting.ErrInvalid, symbol)
 }
 
 // A Check compares one attribute of a request with a value. Make one with
@@ -66,7 +68,7 @@ type Check struct {
 	// "_", nor be "self": the Python client could not read it back.
 	Variable string
 	Operator Operator
-	Value    Value
+	Value    targeting.Value
 
 	rare *rareCheck // nil as a rule
 }
@@ -74,12 +76,12 @@ type Check struct {
 // A rareCheck is what few checks have.
 type rareCheck struct {
 	set    map[identity]struct{} // the elements of Value, if they are many and to be searched
-	source JSON                  // the exact text of Value, if it was read and is long or not as we write it
+	source targeting.JSON        // the exact text of Value, if it was read and is long or not as we write it
 	err    error                 // why the check cannot be stored
 }
 
 // keepSource notes the exact text of the check's value, which was read.
-func (c *Check) keepSource(text JSON) {
+func (c *Check) keepSource(text targeting.JSON) {
 	var space [64]byte
 	if len(text) > len(space) || string(c.Value.AppendJSON(space[:0])) != string(text) {
 		c.rare = &rareCheck{source: text}
@@ -88,7 +90,7 @@ func (c *Check) keepSource(text JSON) {
 
 // NewCheck makes a check. The value may be whatever [ValueOf] takes.
 func NewCheck(variable string, operator Operator, value any) Check {
-	v, err := ValueOf(value)
+	v, err := targeting.ValueOf(value)
 	c := Check{Variable: variable, Operator: operator, Value: v}
 	if err != nil {
 		c.rare = &rareCheck{err: fmt.Errorf("value of the check on %q: %w", variable, err)}
@@ -127,14 +129,14 @@ func NotIn(variable string, values ...any) Check { return NewCheck(variable, OpN
 // A key that parts into three or more at "__" is a name as a whole.
 func ParseCheckKey(key string) (variable string, operator Operator, err error) {
 	if key == "self" {
-		return "", 0, fmt.Errorf("%w check key: %q is a reserved word of the Python client", ErrInvalid, key)
+		return "", 0, fmt.Errorf("%w check key: %q is a reserved word of the Python client", targeting.ErrInvalid, key)
 	}
 	variable, symbol, found := strings.Cut(key, "__")
 	if !found || strings.Contains(symbol, "__") {
 		return key, OpEqual, nil
 	}
 	if symbol == "" || symbol == OpEqual.String() {
-		return "", 0, fmt.Errorf("%w check key %q: unknown operator %q", ErrInvalid, key, symbol)
+		return "", 0, fmt.Errorf("%w check key %q: unknown operator %q", targeting.ErrInvalid, key, symbol)
 	}
 	operator, err = ParseOperator(symbol)
 	if err != nil {
@@ -157,11 +159,11 @@ func joinCheckKey(variable, symbol string) (string, Operator, error) {
 
 // ValueJSON gives the JSON text of the check's value: exactly as it was read, if
 // it was.
-func (c Check) ValueJSON() JSON {
+func (c Check) ValueJSON() targeting.JSON {
 	if c.rare != nil && c.rare.source != "" {
 		return c.rare.source
 	}
-	return JSON(c.Value.String())
+	return targeting.JSON(c.Value.String())
 }
 
 // validate says what is wrong with a check that a caller made. Checks that are
@@ -171,9 +173,9 @@ func (c Check) validate() error {
 		return c.rare.err
 	}
 	fail := func(format string, args ...any) error {
-		return fmt.Errorf("%w check on %q: %s", ErrInvalid, c.Variable, fmt.Sprintf(format, args...))
+		return fmt.Errorf("%w check on %q: %s", targeting.ErrInvalid, c.Variable, fmt.Sprintf(format, args...))
 	}
-	if err := validText(c.Variable); err != nil {
+	if err := targeting.Text(c.Variable).Validate(); err != nil {
 		return fmt.Errorf("variable of a check: %w", err)
 	}
 	if err := c.Value.Validate(); err != nil {
@@ -189,18 +191,18 @@ func (c Check) validate() error {
 	}
 	switch kind := c.Value.Kind(); c.Operator {
 	case OpEqual, OpNotEqual:
-		if kind == KindList {
+		if kind == targeting.KindList {
 			return fail("a list where a scalar belongs (for one of several values, use In or NotIn)")
 		}
 	case OpGreater, OpGreaterOrEqual, OpLess, OpLessOrEqual:
-		if kind == KindNull || kind == KindList || kind == KindObject {
+		if kind == targeting.KindNull || kind == targeting.KindList || kind == targeting.KindObject {
 			return fail("%s has no order: %s needs a number or text", kind, c.Operator)
 		}
-		if kind == KindFloat && c.Value.float() != c.Value.float() {
+		if f, _ := c.Value.AsFloat(); f != f {
 			return fail("NaN has no order")
 		}
 	case OpIn, OpNotIn:
-		if kind != KindList && kind != KindText && kind != KindObject {
+		if kind != targeting.KindList && kind != targeting.KindText && kind != targeting.KindObject {
 			return fail("%s needs a list of values, not %s", c.Operator, kind)
 		}
 	}
@@ -223,11 +225,11 @@ func (c *Check) compile() {
 }
 
 // contains reports whether the attribute is in the check's value.
-func (c *Check) contains(attribute *Value) (bool, error) {
+func (c *Check) contains(attribute targeting.Value) (bool, error) {
 	if c.rare == nil || c.rare.set == nil {
-		return c.Value.contains(attribute)
+		return contains(c.Value, attribute)
 	}
-	id, ok := attribute.identity()
+	id, ok := identityOf(attribute)
 	if ok {
 		_, ok = c.rare.set[id]
 	}
@@ -235,19 +237,19 @@ func (c *Check) contains(attribute *Value) (bool, error) {
 }
 
 // holds compares. The error matches [ErrKind].
-func (c *Check) holds(attribute *Value) (bool, error) {
+func (c *Check) holds(attribute targeting.Value) (bool, error) {
 	switch c.Operator {
 	case OpEqual:
-		return equal(attribute, &c.Value), nil
+		return equal(attribute, c.Value), nil
 	case OpNotEqual:
-		return !equal(attribute, &c.Value), nil
+		return !equal(attribute, c.Value), nil
 	case OpIn:
 		return c.contains(attribute)
 	case OpNotIn:
 		in, err := c.contains(attribute)
 		return !in, err
 	}
-	order, ordered, err := compareOrder(attribute, &c.Value)
+	order, ordered, err := compareOrder(attribute, c.Value)
 	if err != nil || !ordered {
 		return false, err
 	}

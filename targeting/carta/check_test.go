@@ -1,7 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting_test
+package carta_test
 
 import (
 	"errors"
@@ -11,35 +11,36 @@ import (
 	"testing"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestNewConditionRefuses(t *testing.T) {
 	for _, c := range []struct {
-		check targeting.Check
+		check carta.Check
 		says  string
 	}{
-		{targeting.Equal("a__b", 1), `must not hold "__"`},
-		{targeting.Equal("a__gt", 1), `must not hold "__"`},
-		{targeting.Equal("a_", 1), `nor end in "_"`},
-		{targeting.Greater("a_", 1), `nor end in "_"`},
-		{targeting.Equal("self", 1), "reserved"},
-		{targeting.Equal("\xff", 1), "UTF-8"},
-		{targeting.Equal("a", "\xff"), "UTF-8"},
-		{targeting.In("a", "b", "\xff"), "UTF-8"},
-		{targeting.In("a", map[string]int{"\xff": 1}), "UTF-8"},
-		{targeting.Equal("a", []int{1}), "In or NotIn"},
-		{targeting.NotEqual("a", []int{1}), "In or NotIn"},
-		{targeting.Greater("a", nil), "null has no order"},
-		{targeting.GreaterOrEqual("a", []int{1}), "list has no order"},
-		{targeting.Less("a", map[string]int{}), "object has no order"},
-		{targeting.LessOrEqual("a", math.NaN()), "NaN has no order"},
-		{targeting.NewCheck("a", targeting.OpIn, 1), "needs a list"},
-		{targeting.NewCheck("a", targeting.OpNotIn, nil), "needs a list"},
-		{targeting.NewCheck("a", targeting.Operator(99), 1), "unknown operator"},
-		{targeting.Equal("a", struct{}{}), "no JSON form"},
-		{targeting.In("a", 1, func() {}), "no JSON form"},
+		{carta.Equal("a__b", 1), `must not hold "__"`},
+		{carta.Equal("a__gt", 1), `must not hold "__"`},
+		{carta.Equal("a_", 1), `nor end in "_"`},
+		{carta.Greater("a_", 1), `nor end in "_"`},
+		{carta.Equal("self", 1), "reserved"},
+		{carta.Equal("\xff", 1), "UTF-8"},
+		{carta.Equal("a", "\xff"), "UTF-8"},
+		{carta.In("a", "b", "\xff"), "UTF-8"},
+		{carta.In("a", map[string]int{"\xff": 1}), "UTF-8"},
+		{carta.Equal("a", []int{1}), "In or NotIn"},
+		{carta.NotEqual("a", []int{1}), "In or NotIn"},
+		{carta.Greater("a", nil), "null has no order"},
+		{carta.GreaterOrEqual("a", []int{1}), "list has no order"},
+		{carta.Less("a", map[string]int{}), "object has no order"},
+		{carta.LessOrEqual("a", math.NaN()), "NaN has no order"},
+		{carta.NewCheck("a", carta.OpIn, 1), "needs a list"},
+		{carta.NewCheck("a", carta.OpNotIn, nil), "needs a list"},
+		{carta.NewCheck("a", carta.Operator(99), 1), "unknown operator"},
+		{carta.Equal("a", struct{}{}), "no JSON form"},
+		{carta.In("a", 1, func() {}), "no JSON form"},
 	} {
-		err := targeting.NewCondition(targeting.Equal("fine", 1), c.check).Err()
+		err := carta.NewCondition(carta.Equal("fine", 1), c.check).Err()
 		if !errors.Is(err, targeting.ErrInvalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s on %q with %s: %v, want ErrInvalid that says %q", c.check.Operator, c.check.Variable, c.check.Value, err, c.says)
 		}
@@ -47,16 +48,16 @@ func TestNewConditionRefuses(t *testing.T) {
 }
 
 func TestNewConditionAccepts(t *testing.T) {
-	for _, check := range []targeting.Check{
-		targeting.Equal("", 1),
-		targeting.Equal("_a", nil),
-		targeting.Equal("é 1", map[string]int{"a": 1}),
-		targeting.In("a"), // nobody
-		targeting.NewCheck("a", targeting.OpIn, "substring of"),
-		targeting.NewCheck("a", targeting.OpNotIn, map[string]int{"key": 1}),
-		targeting.Equal("a", math.NaN()),
+	for _, check := range []carta.Check{
+		carta.Equal("", 1),
+		carta.Equal("_a", nil),
+		carta.Equal("é 1", map[string]int{"a": 1}),
+		carta.In("a"), // nobody
+		carta.NewCheck("a", carta.OpIn, "substring of"),
+		carta.NewCheck("a", carta.OpNotIn, map[string]int{"key": 1}),
+		carta.Equal("a", math.NaN()),
 	} {
-		if err := targeting.NewCondition(check).Err(); err != nil {
+		if err := carta.NewCondition(check).Err(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -64,14 +65,14 @@ func TestNewConditionAccepts(t *testing.T) {
 
 // What NewCondition accepts is read back as the same.
 func TestConditionRoundTrip(t *testing.T) {
-	made := targeting.NewCondition(
-		targeting.GreaterOrEqual("age", 18), targeting.Equal("plan", "pro"), targeting.Less("age", 65.0),
-		targeting.NotIn("country", "XX", nil, 1), targeting.LessOrEqual("age", 99), targeting.NotEqual("", nil),
+	made := carta.NewCondition(
+		carta.GreaterOrEqual("age", 18), carta.Equal("plan", "pro"), carta.Less("age", 65.0),
+		carta.NotIn("country", "XX", nil, 1), carta.LessOrEqual("age", 99), carta.NotEqual("", nil),
 	)
 	if err := made.Err(); err != nil {
 		t.Fatal(err)
 	}
-	read, err := targeting.ParseCondition(made.JSON())
+	read, err := carta.ParseCondition(made.JSON())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestConditionRoundTrip(t *testing.T) {
 
 func TestConditionKeepsText(t *testing.T) {
 	const text = `{"x": [{"operator": null, "value" : 1.50, "variable":"a", "note": "mine"}], "y":[]}`
-	c, err := targeting.ParseCondition(text)
+	c, err := carta.ParseCondition(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestConditionKeepsTextOfLists(t *testing.T) {
 		`[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]`,
 		`[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]`,
 	} {
-		c, err := targeting.ParseCondition(`{"a": [{"variable": "a", "value": ` + value + `, "operator": "in"}]}`)
+		c, err := carta.ParseCondition(`{"a": [{"variable": "a", "value": ` + value + `, "operator": "in"}]}`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +126,7 @@ func TestConditionKeepsTextOfLists(t *testing.T) {
 		}
 		for attribute, want := range map[int64]bool{2: true, 99: false} {
 			r := &targeting.Request{Attrs: []targeting.Attr{{Name: "a", Value: targeting.Int(attribute)}}}
-			if on, _, err := targeting.Evaluate(true, []targeting.Condition{c}, targeting.NoBucketer(), r); on != want || err != nil {
+			if on, _, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r); on != want || err != nil {
 				t.Errorf("%d in %s: %t, %v", attribute, value, on, err)
 			}
 		}
@@ -133,7 +134,7 @@ func TestConditionKeepsTextOfLists(t *testing.T) {
 }
 
 func TestChecksOfOneKeyCollapse(t *testing.T) {
-	c := targeting.NewCondition(targeting.Equal("a", 1), targeting.Equal("b", 2), targeting.Equal("a", 3), targeting.Greater("a", 0))
+	c := carta.NewCondition(carta.Equal("a", 1), carta.Equal("b", 2), carta.Equal("a", 3), carta.Greater("a", 0))
 	if got, want := c.String(), `{"a": [{"variable": "a", "value": 3, "operator": null}, {"variable": "a", "value": 0, "operator": "gt"}], `+
 		`"b": [{"variable": "b", "value": 2, "operator": null}]}`; got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -141,12 +142,12 @@ func TestChecksOfOneKeyCollapse(t *testing.T) {
 }
 
 func TestZeroCondition(t *testing.T) {
-	var c targeting.Condition
+	var c carta.Condition
 	if c.Err() != nil || c.Checks() != nil || c.JSON() != "{}" {
 		t.Errorf("%v, %v, %s", c.Err(), c.Checks(), c.JSON())
 	}
 	r := &targeting.Request{Attrs: []targeting.Attr{{Name: "a"}}}
-	if on, reason, err := targeting.Evaluate(true, []targeting.Condition{c}, targeting.NoBucketer(), r); !on || reason != targeting.ReasonTargetingMatch || err != nil {
+	if on, reason, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r); !on || reason != targeting.ReasonTargetingMatch || err != nil {
 		t.Errorf("%t, %s, %v", on, reason, err)
 	}
 }
@@ -159,32 +160,32 @@ func TestParseConditionRefuses(t *testing.T) {
 		`{"a": [{"variable": "a", "value": 1, "operator": 1}]}`, `{"a": [{"variable": "a__b", "value": 1, "operator": null}]}`,
 		`{"a": [{"variable": "a_", "value": 1, "operator": "gt"}]}`, `{"a": [{"variable": "self", "value": 1, "operator": null}]}`,
 	} {
-		if c, err := targeting.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
+		if c, err := carta.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
 			t.Errorf("%s: %s, %v, want ErrInvalid", text, c, err)
 		}
 	}
 	for _, text := range []targeting.JSON{`null`, `1`, `{"a": 1}`, `"x"`, `[1]`, `[{}, null]`} {
-		if c, err := targeting.ParseConditions(text); !errors.Is(err, targeting.ErrInvalid) {
+		if c, err := carta.ParseConditions(text); !errors.Is(err, targeting.ErrInvalid) {
 			t.Errorf("%s: %v, %v, want ErrInvalid", text, c, err)
 		}
 	}
 }
 
 func TestOperators(t *testing.T) {
-	for o := targeting.OpEqual; o <= targeting.OpNotIn; o++ {
-		if again, err := targeting.ParseOperator(o.String()); again != o || err != nil {
+	for o := carta.OpEqual; o <= carta.OpNotIn; o++ {
+		if again, err := carta.ParseOperator(o.String()); again != o || err != nil {
 			t.Errorf("%s: %s, %v", o, again, err)
 		}
 	}
-	if o, err := targeting.ParseOperator(""); o != targeting.OpEqual || err != nil {
+	if o, err := carta.ParseOperator(""); o != carta.OpEqual || err != nil {
 		t.Errorf("empty symbol: %s, %v", o, err)
 	}
 	for _, symbol := range []string{"GT", "==", "not in", "Operator(9)"} {
-		if o, err := targeting.ParseOperator(symbol); !errors.Is(err, targeting.ErrInvalid) {
+		if o, err := carta.ParseOperator(symbol); !errors.Is(err, targeting.ErrInvalid) {
 			t.Errorf("%q: %s, %v, want ErrInvalid", symbol, o, err)
 		}
 	}
-	if got := targeting.Operator(9).String(); got != "Operator(9)" {
+	if got := carta.Operator(9).String(); got != "Operator(9)" {
 		t.Error(got)
 	}
 }
@@ -199,13 +200,13 @@ func TestRepeatedNamesInCondition(t *testing.T) {
 		`{"a": "text", "b": [], "a": [` + good + `]}`,
 		`{"a": [{"variable": 1, "value": 1, "operator": {}, "variable": "a", "operator": null}]}`,
 	} {
-		for what, read := range map[string]func() ([]targeting.Condition, error){
-			"condition": func() ([]targeting.Condition, error) {
-				c, err := targeting.ParseCondition(text)
-				return []targeting.Condition{c}, err
+		for what, read := range map[string]func() ([]carta.Condition, error){
+			"condition": func() ([]carta.Condition, error) {
+				c, err := carta.ParseCondition(text)
+				return []carta.Condition{c}, err
 			},
-			"conditions": func() ([]targeting.Condition, error) {
-				all, err := targeting.ParseConditions(`[{"z": []}, ` + text + `, {}]`)
+			"conditions": func() ([]carta.Condition, error) {
+				all, err := carta.ParseConditions(`[{"z": []}, ` + text + `, {}]`)
 				if err != nil || len(all) != 3 {
 					return nil, fmt.Errorf("%d conditions, %w", len(all), err)
 				}
@@ -229,7 +230,7 @@ func TestRepeatedNamesInCondition(t *testing.T) {
 		`{"a": [` + good + `]`,
 		`{"a": [` + good + `]} x`,
 	} {
-		if c, err := targeting.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
+		if c, err := carta.ParseCondition(text); !errors.Is(err, targeting.ErrInvalid) {
 			t.Errorf("%s: %v, %v", text, c, err)
 		}
 	}

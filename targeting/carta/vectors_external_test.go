@@ -1,7 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting_test
+package carta_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper/internal/vectors"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 type hashingCase struct {
@@ -26,13 +27,13 @@ type hashingCase struct {
 }
 
 // bucketer gives the case's bucketer with a constant percentage.
-func (c hashingCase) bucketer(t *testing.T, percentage string) targeting.Bucketer {
+func (c hashingCase) bucketer(t *testing.T, percentage string) carta.Bucketer {
 	t.Helper()
 	keys, err := json.Marshal(c.KeyWhitelist)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := targeting.ParseBucketer(targeting.JSON(fmt.Sprintf(
+	b, err := carta.ParseBucketer(targeting.JSON(fmt.Sprintf(
 		`{"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": %s}, "key_whitelist": %s}`,
 		percentage, keys)), time.Time{})
 	if err != nil {
@@ -49,7 +50,7 @@ func TestVectorsHashing(t *testing.T) {
 		}
 		for _, d := range c.Decisions {
 			percentage := vectors.Value(t, d.Percentage).String()
-			got, _, err := targeting.Evaluate(true, nil, c.bucketer(t, percentage), r)
+			got, _, err := carta.Evaluate(true, nil, c.bucketer(t, percentage), r)
 			if err != nil || got != d.Enabled {
 				t.Errorf("%s: at %s: %t, %v, want %t", c.ID, percentage, got, err, d.Enabled)
 			}
@@ -74,19 +75,19 @@ func TestVectorsConditions(t *testing.T) {
 	for _, c := range vectors.Cases[conditionCase](t, "conditions.json") {
 		switch c.Kind {
 		case "parse":
-			variable, operator, err := targeting.ParseCheckKey(c.CheckKey)
+			variable, operator, err := carta.ParseCheckKey(c.CheckKey)
 			if string(c.Result) == `"error"` {
 				if err == nil {
 					t.Errorf("%s: check key %q is accepted", c.ID, c.CheckKey)
 				}
 				continue
 			}
-			want, _ := targeting.ParseOperator(c.Operator)
+			want, _ := carta.ParseOperator(c.Operator)
 			if err != nil || variable != c.Variable || operator != want {
 				t.Errorf("%s: check key %q: %q %v, %v", c.ID, c.CheckKey, variable, operator, err)
 			}
 		case "evaluate":
-			stored, err := targeting.ParseConditions(targeting.JSON(c.Stored))
+			stored, err := carta.ParseConditions(targeting.JSON(c.Stored))
 			if err != nil {
 				t.Errorf("%s: %v", c.ID, err)
 				continue
@@ -95,7 +96,7 @@ func TestVectorsConditions(t *testing.T) {
 				checkConditionKeys(t, c.ID, condition, vectors.Value(t, c.Conditions[i]))
 			}
 			r := &targeting.Request{Attrs: vectors.Attrs(t, c.Attributes)}
-			on, _, err := targeting.Evaluate(true, stored, targeting.NoBucketer(), r)
+			on, _, err := carta.Evaluate(true, stored, carta.NoBucketer(), r)
 			if got := result(on, err); got != string(c.Result) {
 				t.Errorf("%s: %s, want %s (%v)", c.ID, got, c.Result, err)
 			}
@@ -111,17 +112,17 @@ func TestVectorsConditions(t *testing.T) {
 
 // checkConditionKeys holds a stored condition against the check keys that it was
 // made of.
-func checkConditionKeys(t *testing.T, id string, condition targeting.Condition, keys targeting.Value) {
+func checkConditionKeys(t *testing.T, id string, condition carta.Condition, keys targeting.Value) {
 	t.Helper()
-	var checks []targeting.Check
+	var checks []carta.Check
 	for _, m := range keys.Members() {
-		variable, operator, err := targeting.ParseCheckKey(m.Key)
+		variable, operator, err := carta.ParseCheckKey(m.Key)
 		if err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
-		checks = append(checks, targeting.NewCheck(variable, operator, m.Value))
+		checks = append(checks, carta.NewCheck(variable, operator, m.Value))
 	}
-	want := string(targeting.NewCondition(checks...).AppendCanonical(nil))
+	want := string(carta.NewCondition(checks...).AppendCanonical(nil))
 	if got := string(condition.AppendCanonical(nil)); got != want {
 		t.Errorf("%s: stored condition\n got %s\nwant %s", id, got, want)
 	}
@@ -145,7 +146,7 @@ func TestVectorsRamp(t *testing.T) {
 	}
 	for _, c := range vectors.Cases[rampCase](t, "ramp.json") {
 		now := time.UnixMicro(c.NowMicros)
-		p, err := targeting.ParsePercentage(targeting.JSON(vectors.Value(t, c.Percentage).String()), now)
+		p, err := carta.ParsePercentage(targeting.JSON(vectors.Value(t, c.Percentage).String()), now)
 		if err != nil {
 			if string(c.Value) != `"error"` {
 				t.Errorf("%s: %v", c.ID, err)
@@ -172,8 +173,8 @@ func TestVectorsRamp(t *testing.T) {
 			}
 			// A random bucketer whose draw is the score decides as a consistent
 			// one does whose hash gives it.
-			on, _, err := targeting.Evaluate(true, nil,
-				targeting.NewPercentageBucketer(p),
+			on, _, err := carta.Evaluate(true, nil,
+				carta.NewPercentageBucketer(p),
 				&targeting.Request{Time: now, Random: score, Drawn: true})
 			if got := result(on, err); got != string(want) {
 				t.Errorf("%s: at score %s: %s, want %s (%v)", c.ID, text, got, want, err)

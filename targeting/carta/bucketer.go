@@ -1,12 +1,15 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting
+package carta
 
 import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/flipper-go/flipper/internal/jsonscan"
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // A Bucketer turns a flag on for a share of the traffic. The zero Bucketer is
@@ -15,16 +18,19 @@ type Bucketer struct{ *bucketer }
 
 type bucketer struct {
 	kind       bucketerKind
-	buckets    int8     // with a constant percentage: how many buckets, from 0, are enabled
-	names      []string // the text among keys, sorted
-	keys       []Value  // as stored: usually text, in the order given, no duplicates
+	buckets    int8              // with a constant percentage: how many buckets, from 0, are enabled
+	names      *[]string         // the text among keys, sorted; allNames if there are no keys
+	keys       []targeting.Value // as stored: usually text, in the order given, no duplicates
 	percentage Percentage
-	source     JSON   // the exact text, if it was read
-	err        *error // why the bucketer cannot be stored; nil if it can
+	source     targeting.JSON // the exact text, if it was read
+	err        *error         // why the bucketer cannot be stored; nil if it can
 }
 
+// allNames stands for the names of all attributes.
+var allNames = new([]string)
+
 // readNoOp is the NoOpBucketer as every client writes it, which most flags have.
-var readNoOp = &bucketer{kind: noOp, source: `{"type": "NoOpBucketer"}`}
+var readNoOp = &bucketer{kind: noOp, names: allNames, source: `{"type": "NoOpBucketer"}`}
 
 type bucketerKind uint8
 
@@ -42,7 +48,7 @@ func NoBucketer() Bucketer { return Bucketer{} }
 // NewPercentageBucketer gives a bucketer that draws a random number for every
 // evaluation: the same user gets different answers. It looks at no attributes.
 func NewPercentageBucketer(p Percentage) Bucketer {
-	return Bucketer{&bucketer{kind: random, percentage: p, err: p.err}}
+	return Bucketer{&bucketer{kind: random, names: allNames, percentage: p, err: p.err}}
 }
 
 // NewConsistentHashBucketer gives a bucketer that gives the same answer for the
@@ -56,11 +62,11 @@ func NewPercentageBucketer(p Percentage) Bucketer {
 func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 	b := &bucketer{kind: consistentHash, percentage: p, err: p.err}
 	for _, key := range keys {
-		if err := validText(key); err != nil && b.err == nil {
+		if err := targeting.Text(key).Validate(); err != nil && b.err == nil {
 			err = fmt.Errorf("bucketer key: %w", err)
 			b.err = &err
 		}
-		b.keys = append(b.keys, Text(key))
+		b.keys = append(b.keys, targeting.Text(key))
 	}
 	b.compile()
 	return Bucketer{b}
@@ -69,26 +75,27 @@ func NewConsistentHashBucketer(p Percentage, keys ...string) Bucketer {
 // ParseBucketer reads a bucketer in its stored form, as the Python client does;
 // null is the NoOpBucketer. A ramp without start begins at now. The error matches
 // [ErrInvalid].
-func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
+func ParseBucketer(text targeting.JSON, now time.Time) (Bucketer, error) {
 	if text == readNoOp.source {
 		return Bucketer{readNoOp}, nil
 	}
-	var space [4]Field
-	fields, isA, err := objectFields(space[:0], text)
+	var space [4]targeting.Field
+	fields, isA, err := targeting.ObjectFields(space[:0], text)
 	switch {
 	case err != nil:
 		return Bucketer{}, fmt.Errorf("bucketer: %w", err)
-	case isA == KindNull:
+	case isA == targeting.KindNull:
 		return Bucketer{}, nil
-	case isA != KindObject:
-		return Bucketer{}, fmt.Errorf("%w bucketer: must be an object, not %s", ErrInvalid, isA)
+	case isA != targeting.KindObject:
+		return Bucketer{}, fmt.Errorf("%w bucketer: must be an object, not %s", targeting.ErrInvalid, isA)
 	}
-	name := fieldValue(fields, "type", Null())
-	kind := slices.Index(bucketerTypes[:], name.text)
-	if name.kind != KindText || kind < 0 {
-		return Bucketer{}, fmt.Errorf("%w bucketer: unknown type %s", ErrInvalid, name)
+	name := targeting.FieldValue(fields, "type", targeting.Null())
+	typeName, isText := name.AsText()
+	kind := slices.Index(bucketerTypes[:], typeName)
+	if !isText || kind < 0 {
+		return Bucketer{}, fmt.Errorf("%w bucketer: unknown type %s", targeting.ErrInvalid, name)
 	}
-	b := &bucketer{kind: bucketerKind(kind), source: text}
+	b := &bucketer{kind: bucketerKind(kind), names: allNames, source: text}
 	if b.kind == noOp {
 		return Bucketer{b}, nil
 	}
@@ -109,31 +116,31 @@ func ParseBucketer(text JSON, now time.Time) (Bucketer, error) {
 
 // parseKeys reads a whitelist. The Python client makes a set of whatever it can
 // iterate over.
-func (b *bucketer) parseKeys(text JSON) error {
-	v, err := ParseJSON(text)
+func (b *bucketer) parseKeys(text targeting.JSON) error {
+	v, err := targeting.ParseJSON(text)
 	if err != nil {
 		return err
 	}
-	switch v.kind {
-	case KindList:
-		for _, key := range v.more.list {
-			if key.kind == KindList || key.kind == KindObject {
-				return fmt.Errorf("%w key_whitelist: must hold names, not %s", ErrInvalid, key.kind)
+	switch v.Kind() {
+	case targeting.KindList:
+		for _, key := range v.Elements() {
+			if key.Kind() == targeting.KindList || key.Kind() == targeting.KindObject {
+				return fmt.Errorf("%w key_whitelist: must hold names, not %s", targeting.ErrInvalid, key.Kind())
 			}
 		}
-		b.keys = v.more.list
-	case KindObject:
-		for _, m := range v.more.members() {
-			b.keys = append(b.keys, Text(m.Key))
+		b.keys = v.Elements()
+	case targeting.KindObject:
+		for _, m := range v.Members() {
+			b.keys = append(b.keys, targeting.Text(m.Key))
 		}
-	case KindText:
-		for rest := v.text; rest != ""; {
-			_, size := decodeRune(rest)
-			b.keys = append(b.keys, Text(rest[:size]))
+	case targeting.KindText:
+		for rest, _ := v.AsText(); rest != ""; {
+			_, size := jsonscan.DecodeRune(rest)
+			b.keys = append(b.keys, targeting.Text(rest[:size]))
 			rest = rest[size:]
 		}
 	default:
-		return fmt.Errorf("%w key_whitelist: must be a list of names, not %s", ErrInvalid, v.kind)
+		return fmt.Errorf("%w key_whitelist: must be a list of names, not %s", targeting.ErrInvalid, v.Kind())
 	}
 	return nil
 }
@@ -141,14 +148,18 @@ func (b *bucketer) parseKeys(text JSON) error {
 // compile prepares what evaluation needs.
 func (b *bucketer) compile() {
 	b.keys = uniqueScalars(b.keys)
-	b.names = make([]string, 0, len(b.keys))
-	for _, key := range b.keys {
-		// The Python client takes the name randomizer for itself.
-		if key.kind == KindText && key.text != randomizer {
-			b.names = append(b.names, key.text)
+	b.names = allNames
+	if len(b.keys) > 0 {
+		names := make([]string, 0, len(b.keys))
+		for _, key := range b.keys {
+			// The Python client takes the name randomizer for itself.
+			if name, ok := key.AsText(); ok && name != randomizer {
+				names = append(names, name)
+			}
 		}
+		slices.Sort(names)
+		b.names = &names
 	}
-	slices.Sort(b.names)
 	if b.percentage.ramp != nil {
 		return
 	}
@@ -203,28 +214,28 @@ func (b Bucketer) Keys() []string {
 	if b.bucketer == nil {
 		return nil
 	}
-	return slices.Clone(b.names)
+	return slices.Clone(*b.names)
 }
 
 // JSON gives the bucketer's stored form: exactly as it was read, if it was.
-func (b Bucketer) JSON() JSON {
+func (b Bucketer) JSON() targeting.JSON {
 	if b.bucketer != nil && b.source != "" {
 		return b.source
 	}
-	return JSON(b.AppendCanonical(nil))
+	return targeting.JSON(b.AppendCanonical(nil))
 }
 
 // AppendCanonical appends the stored form as the Python client writes it, from
 // what it understands of the bucketer.
 func (b Bucketer) AppendCanonical(buf []byte) []byte {
 	buf = append(buf, `{"type": `...)
-	buf = AppendText(buf, b.Type())
+	buf = targeting.AppendText(buf, b.Type())
 	if !b.IsNoOp() {
 		buf = append(buf, `, "percentage": `...)
 		buf = b.percentage.AppendCanonical(buf)
 		if b.kind == consistentHash {
 			buf = append(buf, `, "key_whitelist": `...)
-			buf = List(b.keys...).AppendJSON(buf)
+			buf = targeting.List(b.keys...).AppendJSON(buf)
 		}
 	}
 	return append(buf, '}')

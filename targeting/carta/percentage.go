@@ -1,13 +1,15 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting
+package carta
 
 import (
 	"fmt"
 	"math"
 	"math/big"
 	"time"
+
+	"github.com/flipper-go/flipper/targeting"
 )
 
 // A Percentage is the share of the traffic that a bucketer turns a flag on for,
@@ -16,15 +18,15 @@ import (
 // The Python client neither clamps nor checks what is stored, so a Percentage
 // that was read may be outside 0..1 or not even be a number.
 type Percentage struct {
-	value  Value  // constant
-	ramp   *ramp  // nil if it is constant
-	source JSON   // the exact text, if it was read
-	err    *error // why the percentage cannot be stored; nil if it can
-	set    bool   // false only in the zero Percentage
+	value  targeting.Value // constant
+	ramp   *ramp           // nil if it is constant
+	source targeting.JSON  // the exact text, if it was read
+	err    *error          // why the percentage cannot be stored; nil if it can
+	set    bool            // false only in the zero Percentage
 }
 
 type ramp struct {
-	initial, final, duration Value
+	initial, final, duration targeting.Value
 	start                    int64 // microseconds since the Unix epoch
 }
 
@@ -37,16 +39,16 @@ const (
 
 // Defaults of the Python client.
 var (
-	defaultValue    = Float(1)
-	defaultInitial  = Float(0)
-	defaultFinal    = Float(1)
-	defaultDuration = Int(3600) // seconds
+	defaultValue    = targeting.Float(1)
+	defaultInitial  = targeting.Float(0)
+	defaultFinal    = targeting.Float(1)
+	defaultDuration = targeting.Int(3600) // seconds
 )
 
 // FixedPercentage gives a constant percentage: 0.1 is 10 %. If it is not from 0
 // to 1, [Percentage.Err] says so.
 func FixedPercentage(share float64) Percentage {
-	return Percentage{set: true, value: Float(share), err: errorOrNil(validShare("percentage", share))}
+	return Percentage{set: true, value: targeting.Float(share), err: errorOrNil(validShare("percentage", share))}
 }
 
 // LinearRamp gives a percentage that rises from initial to final, beginning at
@@ -57,11 +59,11 @@ func FixedPercentage(share float64) Percentage {
 // positive, or final is below initial, [Percentage.Err] says so: every client takes a falling ramp to
 // be at its end from the start.
 func LinearRamp(initial, final float64, start time.Time, duration time.Duration) Percentage {
-	r := &ramp{initial: Float(initial), final: Float(final), start: start.Unix() * 1e6}
+	r := &ramp{initial: targeting.Float(initial), final: targeting.Float(final), start: start.Unix() * 1e6}
 	if duration%time.Second == 0 {
-		r.duration = Int(int64(duration / time.Second))
+		r.duration = targeting.Int(int64(duration / time.Second))
 	} else {
-		r.duration = Float(duration.Seconds())
+		r.duration = targeting.Float(duration.Seconds())
 	}
 	err := validShare("initial percentage", initial)
 	switch {
@@ -69,13 +71,13 @@ func LinearRamp(initial, final float64, start time.Time, duration time.Duration)
 	case validShare("final percentage", final) != nil:
 		err = validShare("final percentage", final)
 	case duration <= 0:
-		err = fmt.Errorf("%w ramp duration: %v is not positive", ErrInvalid, duration)
+		err = fmt.Errorf("%w ramp duration: %v is not positive", targeting.ErrInvalid, duration)
 	case final < initial:
-		err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", ErrInvalid, initial, final)
+		err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", targeting.ErrInvalid, initial, final)
 	case start.IsZero():
-		err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", ErrInvalid)
+		err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", targeting.ErrInvalid)
 	case start.Unix() < minSecond || start.Unix() > maxSecond:
-		err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", ErrInvalid)
+		err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", targeting.ErrInvalid)
 	}
 	return Percentage{set: true, ramp: r, err: errorOrNil(err)}
 }
@@ -102,58 +104,61 @@ func validShare(what string, share float64) error {
 	case 0 <= share && share <= 1:
 		return nil
 	case 1 < share && share <= 100:
-		return fmt.Errorf("%w %s: %v is not from 0 to 1 (for %v %%, write %v)", ErrInvalid, what, share, share, share/100)
+		return fmt.Errorf("%w %s: %v is not from 0 to 1 (for %v %%, write %v)", targeting.ErrInvalid, what, share, share, share/100)
 	}
-	return fmt.Errorf("%w %s: %v is not from 0 to 1", ErrInvalid, what, share)
+	return fmt.Errorf("%w %s: %v is not from 0 to 1", targeting.ErrInvalid, what, share)
 }
 
 // ParsePercentage reads a percentage in its stored form, as the Python client
 // does. A ramp without start begins at now.
-func ParsePercentage(text JSON, now time.Time) (Percentage, error) {
-	var space [8]Field
-	fields, isA, err := objectFields(space[:0], text)
+func ParsePercentage(text targeting.JSON, now time.Time) (Percentage, error) {
+	var space [8]targeting.Field
+	fields, isA, err := targeting.ObjectFields(space[:0], text)
 	if err != nil {
 		return Percentage{}, fmt.Errorf("percentage: %w", err)
 	}
-	if isA != KindObject {
-		return Percentage{}, fmt.Errorf("%w percentage: must be an object, not %s", ErrInvalid, isA)
+	if isA != targeting.KindObject {
+		return Percentage{}, fmt.Errorf("%w percentage: must be an object, not %s", targeting.ErrInvalid, isA)
 	}
 	p := Percentage{set: true, source: text}
-	kind := fieldValue(fields, "type", Null())
+	kind := targeting.FieldValue(fields, "type", targeting.Null())
+	name, isText := kind.AsText()
 	switch {
-	case kind.kind == KindText && kind.text == "Percentage":
+	case isText && name == "Percentage":
 		// Without value it is null for Python too, which fails when asked.
-		p.value = fieldValue(fields, "value", Null())
+		p.value = targeting.FieldValue(fields, "value", targeting.Null())
 		return p, nil
-	case kind.kind == KindText && kind.text == "LinearRampPercentage":
+	case isText && name == "LinearRampPercentage":
 		p.ramp = &ramp{
-			initial:  fieldValue(fields, "initial_value", defaultInitial),
-			final:    fieldValue(fields, "final_value", defaultFinal),
-			duration: fieldValue(fields, "ramp_duration", defaultDuration),
+			initial:  targeting.FieldValue(fields, "initial_value", defaultInitial),
+			final:    targeting.FieldValue(fields, "final_value", defaultFinal),
+			duration: targeting.FieldValue(fields, "ramp_duration", defaultDuration),
 		}
-		p.ramp.start, err = parseStart(fieldValue(fields, "initial_time", Null()), now)
+		p.ramp.start, err = parseStart(targeting.FieldValue(fields, "initial_time", targeting.Null()), now)
 		return p, err
 	}
-	return Percentage{}, fmt.Errorf("%w percentage: unknown type %s", ErrInvalid, kind)
+	return Percentage{}, fmt.Errorf("%w percentage: unknown type %s", targeting.ErrInvalid, kind)
 }
 
 // parseStart reads a ramp's initial_time: seconds since the epoch, a float
 // rounded to microseconds, half to even. It gives microseconds.
-func parseStart(v Value, now time.Time) (int64, error) {
+func parseStart(v targeting.Value, now time.Time) (int64, error) {
 	var seconds, micros int64
+	i, isInt := number(v).AsInt()
+	f, isFloat := v.AsFloat()
 	switch {
-	case v.kind == KindNull:
+	case v.Kind() == targeting.KindNull:
 		return now.UnixMicro(), nil
-	case (v.kind == KindInt || v.kind == KindBool) && v.more == nil:
-		seconds = int64(v.bits)
-	case v.kind == KindFloat && math.Abs(v.float()) < 1e15:
-		whole, fraction := math.Modf(v.float())
+	case isInt:
+		seconds = i
+	case isFloat && math.Abs(f) < 1e15:
+		whole, fraction := math.Modf(f)
 		seconds, micros = int64(whole), int64(math.RoundToEven(fraction*1e6))
 	default:
-		return 0, fmt.Errorf("%w initial_time: must be seconds since 1970 within the years 1 to 9999, not %s", ErrInvalid, v)
+		return 0, fmt.Errorf("%w initial_time: must be seconds since 1970 within the years 1 to 9999, not %s", targeting.ErrInvalid, v)
 	}
 	if seconds < minSecond || seconds > maxSecond {
-		return 0, fmt.Errorf("%w initial_time: %s is not within the years 1 to 9999 (it is in seconds, not milliseconds)", ErrInvalid, v)
+		return 0, fmt.Errorf("%w initial_time: %s is not within the years 1 to 9999 (it is in seconds, not milliseconds)", targeting.ErrInvalid, v)
 	}
 	return seconds*1e6 + micros, nil
 }
@@ -167,7 +172,7 @@ func (p Percentage) IsRamp() bool { return p.ramp != nil }
 
 // Value gives the percentage at a time. The result may be anything that was
 // stored as a constant. The error matches [ErrKind] and [ErrInvalid].
-func (p Percentage) Value(at time.Time) (Value, error) {
+func (p Percentage) Value(at time.Time) (targeting.Value, error) {
 	if !p.set {
 		return defaultValue, nil
 	}
@@ -177,37 +182,37 @@ func (p Percentage) Value(at time.Time) (Value, error) {
 	return p.ramp.value(at)
 }
 
-func (r *ramp) value(at time.Time) (Value, error) {
-	if r.duration.Equal(Int(0)) {
+func (r *ramp) value(at time.Time) (targeting.Value, error) {
+	if isZero(r.duration) {
 		return r.final, nil
 	}
-	initial, okInitial := r.initial.asFloat()
-	final, okFinal := r.final.asFloat()
-	duration, okDuration := r.duration.asFloat()
+	initial, okInitial := asFloat(r.initial)
+	final, okFinal := asFloat(r.final)
+	duration, okDuration := asFloat(r.duration)
 	if !okInitial || !okFinal || !okDuration {
-		return Value{}, fmt.Errorf("%w percentage: ramp from %s to %s in %s: %w", ErrInvalid, r.initial, r.final, r.duration, ErrKind)
+		return targeting.Value{}, fmt.Errorf("%w percentage: ramp from %s to %s in %s: %w", targeting.ErrInvalid, r.initial, r.final, r.duration, ErrKind)
 	}
 	// The order of operations is the Python client's. The conversion keeps
 	// compilers from fusing the product and the sum.
 	slope := (final - initial) / duration
 	value := float64(slope*seconds(at.UnixMicro()-r.start)) + initial
 	if value < final {
-		return Float(value), nil
+		return targeting.Float(value), nil
 	}
 	return r.final, nil
 }
 
 // asFloat gives the float that Python calculates with.
-func (v Value) asFloat() (f float64, ok bool) {
-	switch v.kind {
-	case KindBool, KindInt:
-		if v.more != nil {
-			f, _ = new(big.Float).SetInt(v.more.bigInt()).Float64()
-			return f, !math.IsInf(f, 0)
-		}
-		return float64(int64(v.bits)), true
-	case KindFloat:
-		return v.float(), true
+func asFloat(v targeting.Value) (f float64, ok bool) {
+	if f, ok := v.AsFloat(); ok {
+		return f, true
+	}
+	if i, ok := number(v).AsInt(); ok {
+		return float64(i), true
+	}
+	if i, ok := v.AsBigInt(); ok {
+		f, _ = new(big.Float).SetInt(i).Float64()
+		return f, !math.IsInf(f, 0)
 	}
 	return 0, false
 }
@@ -223,11 +228,11 @@ func seconds(micros int64) float64 {
 }
 
 // JSON gives the percentage's stored form: exactly as it was read, if it was.
-func (p Percentage) JSON() JSON {
+func (p Percentage) JSON() targeting.JSON {
 	if p.source != "" {
 		return p.source
 	}
-	return JSON(p.AppendCanonical(nil))
+	return targeting.JSON(p.AppendCanonical(nil))
 }
 
 // AppendCanonical appends the stored form as the Python client writes it, from
@@ -248,7 +253,7 @@ func (p Percentage) AppendCanonical(b []byte) []byte {
 		b = append(b, `, "ramp_duration": `...)
 		b = p.ramp.duration.AppendJSON(b)
 		b = append(b, `, "initial_time": `...)
-		b = Int(p.ramp.start / 1e6).AppendJSON(b)
+		b = targeting.Int(p.ramp.start / 1e6).AppendJSON(b)
 	}
 	return append(b, '}')
 }

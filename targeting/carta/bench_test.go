@@ -1,13 +1,14 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting_test
+package carta_test
 
 import (
 	"crypto/sha1"
 	"testing"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // BenchmarkEvaluate is the time of one decision, with the request made in the
@@ -40,7 +41,7 @@ func BenchmarkParse(b *testing.B) {
 	conditions := `[{"age": [{"variable": "age", "value": 18, "operator": "gte"}], "plan": [{"variable": "plan", "value": ["pro", "team"], "operator": "in"}]}]`
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := targeting.ParseConditions(targeting.JSON(conditions)); err != nil {
+		if _, err := carta.ParseConditions(targeting.JSON(conditions)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -49,9 +50,9 @@ func BenchmarkParse(b *testing.B) {
 // BenchmarkPage is a page that asks for 20 flags with the same whitelist, with one
 // request for all, and with one for each.
 func BenchmarkPage(b *testing.B) {
-	bucketers := make([]targeting.Bucketer, 20)
+	bucketers := make([]carta.Bucketer, 20)
 	for i := range bucketers {
-		bucketers[i] = targeting.NewConsistentHashBucketer(targeting.FixedPercentage(float64(i+1)/40), "user_id")
+		bucketers[i] = carta.NewConsistentHashBucketer(carta.FixedPercentage(float64(i+1)/40), "user_id")
 	}
 	attrs := []targeting.Attr{{Name: "user_id", Value: targeting.Int(7)}}
 	b.Run("one request", func(b *testing.B) {
@@ -59,7 +60,7 @@ func BenchmarkPage(b *testing.B) {
 		for b.Loop() {
 			r := targeting.Request{Attrs: attrs}
 			for _, bucketer := range bucketers {
-				_, _, _ = targeting.Evaluate(true, nil, bucketer, &r)
+				_, _, _ = carta.Evaluate(true, nil, bucketer, &r)
 			}
 		}
 	})
@@ -67,7 +68,7 @@ func BenchmarkPage(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			for _, bucketer := range bucketers {
-				_, _, _ = targeting.Evaluate(true, nil, bucketer, &targeting.Request{Attrs: attrs})
+				_, _, _ = carta.Evaluate(true, nil, bucketer, &targeting.Request{Attrs: attrs})
 			}
 		}
 	})

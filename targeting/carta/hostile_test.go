@@ -1,7 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package targeting_test
+package carta_test
 
 import (
 	"errors"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 // maxFlagSize is what a store takes of one flag, so what a reader has to cope
@@ -88,12 +89,12 @@ func readValue(text targeting.JSON) error {
 }
 
 func readConditions(text targeting.JSON) error {
-	_, err := targeting.ParseConditions(text)
+	_, err := carta.ParseConditions(text)
 	return err
 }
 
 func readBucketer(text targeting.JSON) error {
-	_, err := targeting.ParseBucketer(text, time.Time{})
+	_, err := carta.ParseBucketer(text, time.Time{})
 	return err
 }
 
