@@ -34,7 +34,7 @@ func TestAllocs(t *testing.T) {
 	pinned := flipper.WithPinnedFlags(within)
 	plan, id := "pro", 7
 	for _, name := range []string{"off", "plain", "rule", "rules", "sticky", "sticky on all", "chance", "nobody"} {
-		flag := c.Get(name)
+		flag := c.Flag(name)
 		for what, ask := range map[string]func(){
 			"by client": func() { c.IsEnabled(ctx, name) },
 			"by client, attributes": func() {
@@ -51,7 +51,7 @@ func TestAllocs(t *testing.T) {
 			},
 			"by handle, attributes in the context": func() { flag.IsEnabled(within) },
 			"by handle, default":                   func() { flag.IsEnabledOr(within, true, flipper.Int("user_id", id)) },
-			"a handle made for it":                 func() { c.Get(name).IsEnabled(within) },
+			"a handle made for it":                 func() { c.Flag(name).IsEnabled(within) },
 			"pinned":                               func() { flag.IsEnabled(pinned, flipper.Int("user_id", id)) },
 			"Evaluate":                             func() { flag.Evaluate(within, flipper.Int("user_id", id)) },
 			"Choose":                               func() { flipper.Choose(within, flag, "on", "off", flipper.Int("user_id", id)) },
@@ -80,7 +80,7 @@ func TestEvaluateNamesAllocs(t *testing.T) {
 func TestGuardAllocs(t *testing.T) {
 	c := hotFlags(t)
 	echo := func(_ context.Context, n int) (int, error) { return n, nil }
-	guarded := flipper.Guard(c.Get("rule"), echo, echo)
+	guarded := flipper.Guard(c.Flag("rule"), echo, echo)
 	ctx := flipper.WithAttrs(t.Context(), flipper.String("plan", "pro"))
 	call := func() {
 		if _, err := guarded(ctx, 1); err != nil {

@@ -56,7 +56,7 @@ func BenchmarkIsEnabled(b *testing.B) {
 	plan, id := "pro", 7
 	within := flipper.WithAttrs(ctx, flipper.String("plan", plan), flipper.Int("user_id", id))
 	pinned := flipper.WithPinnedFlags(within)
-	plain, rule, sticky := c.Get("plain"), c.Get("rule"), c.Get("sticky")
+	plain, rule, sticky := c.Flag("plain"), c.Flag("rule"), c.Flag("sticky")
 	for _, bench := range []struct {
 		name string
 		ask  func() bool

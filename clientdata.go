@@ -77,7 +77,7 @@ func (c *FeatureFlagClient) ClientData(ctx context.Context, name string) (map[st
 
 // Meta gives a flag's meta, the object of client_data, created_date, conditions
 // and bucketer, as JSON text in the form of the Python client's get_meta.
-// [FeatureFlagClient.Lookup] gives the same as Go values. If there is no such
+// [FeatureFlagClient.Get] gives the same as Go values. If there is no such
 // flag, the error matches [store.ErrNotFound].
 func (c *FeatureFlagClient) Meta(ctx context.Context, name string) (targeting.JSON, error) {
 	f, err := c.store.Get(ctx, name)

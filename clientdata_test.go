@@ -42,7 +42,7 @@ func TestClientDataKeepsKinds(t *testing.T) {
 	if diff := cmp.Diff(want, got, bigInts); diff != "" {
 		t.Errorf("client data (-want +got):\n%s", diff)
 	}
-	text := string(mustLookup(t, c, "flag").ClientData)
+	text := string(mustGet(t, c, "flag").ClientData)
 	for _, part := range []string{`"int": 1,`, `"float": 1.0,`, `"huge": 123456789012345678901234567890,`, `"uint": 18446744073709551615}`, `"text": "\u00e9<&>\"",`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("%s is not in the stored form %s", part, text)
@@ -72,7 +72,7 @@ func TestClientDataMerge(t *testing.T) {
 			c := newClient(t)
 			putStored(t, c.Store(), "flag", `{"feature_name": "flag", "is_enabled": true, "meta": {"created_date": 7, "client_data": `+test.stored+`}}`)
 			must(t, c.SetClientData(t.Context(), "flag", test.data))
-			if got := string(mustLookup(t, c, "flag").ClientData); got != test.want {
+			if got := string(mustGet(t, c, "flag").ClientData); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
@@ -100,7 +100,7 @@ func TestClientDataThatIsNoObject(t *testing.T) {
 				})
 			}
 		}
-		if got := string(mustLookup(t, c, "flag").ClientData); got != text {
+		if got := string(mustGet(t, c, "flag").ClientData); got != text {
 			t.Errorf("%s became %s", text, got)
 		}
 		// All the rest works.

@@ -45,7 +45,7 @@ func TestConcurrentChanges(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	f := mustLookup(t, c, "flag")
+	f := mustGet(t, c, "flag")
 	data, err := flag.ClientData(t.Context())
 	must(t, err)
 	if len(f.Conditions) != writers/4*rounds || len(data) != writers/4*rounds || !f.Enabled || f.Bucketer.JSON() != half.JSON() {
@@ -72,7 +72,7 @@ func TestEditNeverUndoesDisable(t *testing.T) {
 				}
 			}}
 			must(t, v.byClient(t.Context(), flipper.New(slow), "flag"))
-			f := mustLookup(t, c, "flag")
+			f := mustGet(t, c, "flag")
 			if !raced.Load() || f.Enabled {
 				t.Errorf("enabled %v after the race %v", f.Enabled, raced.Load())
 			}

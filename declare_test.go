@@ -93,7 +93,7 @@ func TestDeclaredDefaultOfHandle(t *testing.T) {
 	if e := flag.EvaluateOr(t.Context(), false); e.Enabled || flag.IsEnabledOr(t.Context(), false) {
 		t.Errorf("the caller's own default does not win: %+v", e)
 	}
-	if c.Get(flag.Name()).Default() || c.Get(flag.Name()).IsEnabled(t.Context()) || c.Evaluate(t.Context(), flag.Name()).Enabled {
+	if c.Flag(flag.Name()).Default() || c.Flag(flag.Name()).IsEnabled(t.Context()) || c.Evaluate(t.Context(), flag.Name()).Enabled {
 		t.Error("a handle that is not of the declaration has its default")
 	}
 	var enabled []bool
@@ -140,7 +140,7 @@ func TestRegister(t *testing.T) {
 	if stored(t, s, "fuzzy") != fuzzy || stored(t, s, "typo") != typo {
 		t.Error("a stored flag was changed")
 	}
-	if f := mustLookup(t, c, "web.new_ui"); !f.Enabled {
+	if f := mustGet(t, c, "web.new_ui"); !f.Enabled {
 		t.Error("the default is not stored")
 	}
 	data, err := c.ClientData(t.Context(), "web.new_ui")
@@ -148,7 +148,7 @@ func TestRegister(t *testing.T) {
 	if diff := cmp.Diff(map[string]any{"description": "The new user interface", "owner": "team-web", "expires": "2000-01-31"}, data); diff != "" {
 		t.Errorf("client data (-want +got):\n%s", diff)
 	}
-	if f := mustLookup(t, c, "more.typo"); f.Enabled || f.ClientData != "" {
+	if f := mustGet(t, c, "more.typo"); f.Enabled || f.ClientData != "" {
 		t.Errorf("%+v", f)
 	}
 }
@@ -173,7 +173,7 @@ func TestRegisterRefuses(t *testing.T) {
 	// What can be registered is.
 	must(t, c.Register(t.Context(), good))
 	wantErr(t, c.Register(t.Context(), flipper.Declare("\xff"), flipper.Declare("also good")), store.ErrInvalidName)
-	mustLookup(t, c, "also good")
+	mustGet(t, c, "also good")
 
 	down := newFaultyStore()
 	down.fail(errDown)

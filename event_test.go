@@ -43,7 +43,7 @@ func TestEvents(t *testing.T) {
 	var got []string
 	c.Events().Subscribe(subscriberFunc(func(ctx context.Context, e flipper.Event) error {
 		// A pre event comes before the write, a post event after it.
-		f, err := c.Lookup(ctx, e.Name)
+		f, err := c.Get(ctx, e.Name)
 		state := "absent"
 		if err == nil {
 			state = fmt.Sprintf("%v/%d/%s", f.Enabled, len(f.Conditions), f.Bucketer.Type()[:4])
@@ -170,7 +170,7 @@ func TestPostHandlerFails(t *testing.T) {
 			wantErr(t, v.byClient(t.Context(), c, "flag"), errStop, flipper.ErrAfterChange)
 			must(t, v.byClient(t.Context(), reference, "flag"))
 			if v.name == "Destroy" {
-				_, err := c.Lookup(t.Context(), "flag")
+				_, err := c.Get(t.Context(), "flag")
 				wantErr(t, err, store.ErrNotFound)
 				return
 			}
@@ -183,7 +183,7 @@ func TestPostHandlerFails(t *testing.T) {
 	c.Events().On(flipper.PostCreate, func(context.Context, flipper.Event) error { return errStop })
 	_, err := c.Create(t.Context(), "flag")
 	wantErr(t, err, errStop, flipper.ErrAfterChange)
-	mustLookup(t, c, "flag")
+	mustGet(t, c, "flag")
 }
 
 // A handler's error before the change does not match ErrAfterChange.

@@ -158,9 +158,9 @@ func ExampleFeatureFlagClient_Create() {
 	// again: true
 }
 
-func ExampleFeatureFlagClient_Get() {
+func ExampleFeatureFlagClient_Flag() {
 	features, _ := newExample()
-	flag := features.Get("FLAG") // asks nobody: keep it for as long as the client
+	flag := features.Flag("FLAG") // asks nobody: keep it for as long as the client
 	fmt.Println(flag.Name(), flag.IsEnabled(context.Background(), flipper.String("plan", "pro")))
 	// Output: FLAG true
 }
@@ -213,9 +213,9 @@ func ExampleFeatureFlagClient_Exists() {
 	// NO_SUCH_FLAG false <nil>
 }
 
-func ExampleFeatureFlagClient_Lookup() {
+func ExampleFeatureFlagClient_Get() {
 	features, _ := newExample()
-	f, err := features.Lookup(context.Background(), "FLAG")
+	f, err := features.Get(context.Background(), "FLAG")
 	check(err)
 	fmt.Println(f.Name, f.Enabled, f.Conditions, f.Bucketer)
 	// Output: FLAG true [{"plan": [{"variable": "plan", "value": "pro", "operator": null}]}] {"type": "NoOpBucketer"}
@@ -361,7 +361,7 @@ func ExampleFeatureFlagClient_Store() {
 func ExampleFeatureFlag() {
 	features, _ := newExample()
 	ctx := context.Background()
-	flag := features.Get("FLAG")
+	flag := features.Flag("FLAG")
 	check(flag.SetConditions(ctx))
 	check(flag.SetBucketer(ctx, carta.NoBucketer()))
 	check(flag.SetClientData(ctx, map[string]any{"owner": "search"}))

@@ -78,9 +78,9 @@ func (f *FeatureFlag) EvaluateOr(ctx context.Context, otherwise bool, attrs ...A
 	return f.client.EvaluateOr(ctx, f.name, otherwise, attrs...)
 }
 
-// Lookup is [FeatureFlagClient.Lookup].
-func (f *FeatureFlag) Lookup(ctx context.Context) (*store.Flag, error) {
-	return f.client.Lookup(ctx, f.name)
+// Get is [FeatureFlagClient.Get].
+func (f *FeatureFlag) Get(ctx context.Context) (*store.Flag, error) {
+	return f.client.Get(ctx, f.name)
 }
 
 // Exists is [FeatureFlagClient.Exists].

@@ -166,7 +166,7 @@ func (c *FeatureFlagClient) Create(ctx context.Context, name string, opts ...Cre
 	if err := c.create(ctx, name, n); err != nil {
 		return nil, fmt.Errorf("create flag %q: %w", name, err)
 	}
-	return c.Get(name), nil
+	return c.Flag(name), nil
 }
 
 func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation) error {
@@ -203,18 +203,18 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 	})
 }
 
-// Get gives a handle to the flag of a name, whether there is one or not. It does
+// Flag returns a handle to the flag of a name, whether there is one or not. It does
 // not ask the store.
-func (c *FeatureFlagClient) Get(name string) *FeatureFlag {
+func (c *FeatureFlagClient) Flag(name string) *FeatureFlag {
 	return &FeatureFlag{client: c, name: name}
 }
 
-// Lookup gives the flag as it is stored. If there is none, the error matches
+// Get returns the flag as it is stored. If there is none, the error matches
 // [store.ErrNotFound]. The flag is shared: do not modify it.
-func (c *FeatureFlagClient) Lookup(ctx context.Context, name string) (*store.Flag, error) {
+func (c *FeatureFlagClient) Get(ctx context.Context, name string) (*store.Flag, error) {
 	f, err := c.store.Get(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("look up flag %q: %w", name, err)
+		return nil, fmt.Errorf("get flag %q: %w", name, err)
 	}
 	return f, nil
 }
@@ -228,7 +228,7 @@ func (c *FeatureFlagClient) Exists(ctx context.Context, name string) (bool, erro
 	case errors.Is(err, store.ErrNotFound):
 		return false, nil
 	}
-	return false, fmt.Errorf("look up flag %q: %w", name, err)
+	return false, fmt.Errorf("get flag %q: %w", name, err)
 }
 
 // isStored is [FeatureFlagClient.Exists], but does not take a stale answer for a

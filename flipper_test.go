@@ -94,10 +94,10 @@ func TestHandleDoesAsTheClient(t *testing.T) {
 				putStored(t, c.Store(), "flag", `{"feature_name": "flag", "is_enabled": true, "meta": {"created_date": 7, "client_data": {"a": 1}, "later": [1.0]}}`)
 			}
 			must(t, v.byClient(t.Context(), one, "flag"))
-			must(t, v.byHandle(t.Context(), other.Get("flag")))
+			must(t, v.byHandle(t.Context(), other.Flag("flag")))
 			if v.name == "Destroy" {
 				for _, c := range []*flipper.FeatureFlagClient{one, other} {
-					_, err := c.Lookup(t.Context(), "flag")
+					_, err := c.Get(t.Context(), "flag")
 					wantErr(t, err, store.ErrNotFound)
 				}
 				return
@@ -126,7 +126,7 @@ func TestMissingFlag(t *testing.T) {
 						return nil
 					}))
 				}
-				for _, err := range []error{v.byClient(t.Context(), c, "nobody"), v.byHandle(t.Context(), c.Get("nobody"))} {
+				for _, err := range []error{v.byClient(t.Context(), c, "nobody"), v.byHandle(t.Context(), c.Flag("nobody"))} {
 					wantErr(t, err, store.ErrNotFound)
 					if err != nil && !strings.Contains(err.Error(), `"nobody"`) {
 						t.Errorf("%v does not name the flag", err)
@@ -142,13 +142,13 @@ func TestMissingFlag(t *testing.T) {
 
 func TestMissingFlagReads(t *testing.T) {
 	c := newClient(t)
-	flag := c.Get("nobody")
+	flag := c.Flag("nobody")
 	if flag.Name() != "nobody" {
 		t.Errorf("name %q", flag.Name())
 	}
 	for _, read := range []func() error{
-		func() error { _, err := c.Lookup(t.Context(), "nobody"); return err },
-		func() error { _, err := flag.Lookup(t.Context()); return err },
+		func() error { _, err := c.Get(t.Context(), "nobody"); return err },
+		func() error { _, err := flag.Get(t.Context()); return err },
 		func() error { _, err := c.ClientData(t.Context(), "nobody"); return err },
 		func() error { _, err := flag.ClientData(t.Context()); return err },
 		func() error { _, err := c.Meta(t.Context(), "nobody"); return err },
@@ -168,7 +168,7 @@ func TestMissingFlagReads(t *testing.T) {
 func TestGetAsksNoStore(t *testing.T) {
 	s := newFaultyStore()
 	s.fail(errDown)
-	if flag := flipper.New(s).Get("flag"); flag.Name() != "flag" || s.gets.Load() != 0 {
+	if flag := flipper.New(s).Flag("flag"); flag.Name() != "flag" || s.gets.Load() != 0 {
 		t.Errorf("name %q after %d calls", flag.Name(), s.gets.Load())
 	}
 }
@@ -203,7 +203,7 @@ func TestLifeCycle(t *testing.T) {
 func TestCreate(t *testing.T) {
 	c := newClient(t)
 	before := time.Now().Truncate(time.Second)
-	plain := mustLookup(t, c, mustCreate(t, c, "plain").Name())
+	plain := mustGet(t, c, mustCreate(t, c, "plain").Name())
 	if plain.Enabled || len(plain.Conditions) != 0 || !plain.Bucketer.IsNoOp() {
 		t.Errorf("a plain flag is %+v", plain)
 	}
@@ -215,11 +215,11 @@ func TestCreate(t *testing.T) {
 	}
 	mustCreate(t, c, "full", flipper.WithEnabled(true), flipper.WithClientData(map[string]any{"ttl": 3600, "owner": "core"}),
 		flipper.WithConditions(adults, pros), flipper.WithBucketer(half))
-	full := mustLookup(t, c, "full")
+	full := mustGet(t, c, "full")
 	want := `{"client_data": {"owner": "core", "ttl": 3600}, "created_date": ` + fmt.Sprint(full.Created.Unix()) +
 		`, "conditions": [{"age": [{"variable": "age", "value": 18, "operator": "gte"}]}, {"plan": [{"variable": "plan", "value": "pro", "operator": null}]}]` +
 		`, "bucketer": {"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": 0.5}, "key_whitelist": ["user_id"]}}`
-	meta, err := c.Get("full").Meta(t.Context())
+	meta, err := c.Flag("full").Meta(t.Context())
 	must(t, err)
 	if !full.Enabled || string(meta) != want {
 		t.Errorf("enabled %v, meta\n%s\nwant\n%s", full.Enabled, meta, want)
@@ -342,7 +342,7 @@ func TestOddNames(t *testing.T) {
 	c := newClient(t)
 	for _, name := range []string{"a/b", " ", "..", "Ünïcode", "*", "line\nbreak", "nul\x00", strings.Repeat("n", store.MaxNameSize)} {
 		flag := mustCreate(t, c, name, flipper.WithEnabled(true))
-		if !flag.IsEnabled(t.Context()) || mustLookup(t, c, name).Name != name {
+		if !flag.IsEnabled(t.Context()) || mustGet(t, c, name).Name != name {
 			t.Errorf("%q is not what it was made as", name)
 		}
 		must(t, flag.Destroy(t.Context()))
@@ -360,7 +360,7 @@ func TestConditions(t *testing.T) {
 	must(t, flag.AddCondition(t.Context(), adults))
 	must(t, flag.AddCondition(t.Context(), pros))
 	texts := func() (all []string) {
-		for _, condition := range mustLookup(t, c, "flag").Conditions {
+		for _, condition := range mustGet(t, c, "flag").Conditions {
 			all = append(all, condition.String())
 		}
 		return all
@@ -407,7 +407,7 @@ func TestArgumentsAreNotKept(t *testing.T) {
 	conditions[0] = pros
 	data["list"].([]int)[0] = 2
 	for _, name := range []string{"made", "set"} {
-		f := mustLookup(t, c, name)
+		f := mustGet(t, c, name)
 		if f.Conditions[0].String() != adults.String() || f.ClientData != `{"list": [1]}` {
 			t.Errorf("%s: %v, %v", name, f.Conditions, f.ClientData)
 		}

@@ -73,7 +73,7 @@ func TestChoose(t *testing.T) {
 	if got := flipper.Choose(t.Context(), flag, strings.ToUpper, strings.ToLower, pro)("Aa"); got != "AA" {
 		t.Errorf("a function: %q", got)
 	}
-	if got := flipper.Choose(t.Context(), c.Get("nobody"), 1, 2); got != 2 {
+	if got := flipper.Choose(t.Context(), c.Flag("nobody"), 1, 2); got != 2 {
 		t.Errorf("a missing flag: %d", got)
 	}
 }

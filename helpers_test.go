@@ -39,9 +39,9 @@ func mustCreate(tb testing.TB, c *flipper.FeatureFlagClient, name string, opts .
 	return flag
 }
 
-func mustLookup(tb testing.TB, c *flipper.FeatureFlagClient, name string) *store.Flag {
+func mustGet(tb testing.TB, c *flipper.FeatureFlagClient, name string) *store.Flag {
 	tb.Helper()
-	f, err := c.Lookup(tb.Context(), name)
+	f, err := c.Get(tb.Context(), name)
 	must(tb, err)
 	return f
 }

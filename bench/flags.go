@@ -168,7 +168,7 @@ func asPeer(ctx context.Context, c *flipper.FeatureFlagClient) *peers.Client {
 		Rule:   func(name, plan string) bool { return c.IsEnabled(ctx, name, flipper.String("plan", plan)) },
 		Sticky: func(name, user string) bool { return c.IsEnabled(ctx, name, flipper.String("user_id", user)) },
 		Handle: func(name string) func() bool {
-			flag := c.Get(name)
+			flag := c.Flag(name)
 			return func() bool { return flag.IsEnabled(ctx) }
 		},
 	}

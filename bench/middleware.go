@@ -31,7 +31,7 @@ func guards(r *runner) error {
 	if err != nil {
 		return err
 	}
-	plainFlag, ruleFlag := plainClient.Get(plainSet.names[0]), ruleClient.Get(ruleSet.names[0])
+	plainFlag, ruleFlag := plainClient.Flag(plainSet.names[0]), ruleClient.Flag(ruleSet.names[0])
 
 	request, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "/", http.NoBody)
 	if err != nil {

@@ -46,7 +46,7 @@ func (s subject) byName(r *runner, all *set) measure.Row {
 
 // byHandle asks for one plain flag, by its handle.
 func (s subject) byHandle(r *runner, all *set) measure.Row {
-	ctx, flag := r.Context(), s.client.Get(all.names[0])
+	ctx, flag := r.Context(), s.client.Flag(all.names[0])
 	return measure.Row{Name: s.name + byHandle, Run: func(n int) (yes int) {
 		for range n {
 			if flag.IsEnabled(ctx) {

@@ -18,7 +18,7 @@ const asInt = ", the id as an int"
 
 // byRule asks with an attribute made in the call.
 func (s subject) byRule(r *runner, all *set) []measure.Row {
-	ctx, flag := r.Context(), s.client.Get(all.names[0])
+	ctx, flag := r.Context(), s.client.Flag(all.names[0])
 	return []measure.Row{
 		{Name: s.name, Yes: expected(isPro), Run: func(n int) (yes int) {
 			for i := range n {
@@ -41,7 +41,7 @@ func (s subject) byRule(r *runner, all *set) []measure.Row {
 
 // byRollout asks with a user's id as an attribute made in the call.
 func (s subject) byRollout(r *runner, all *set) []measure.Row {
-	ctx, flag := r.Context(), s.client.Get(all.names[0])
+	ctx, flag := r.Context(), s.client.Flag(all.names[0])
 	at := 0
 	inHalfAsInt := expected(func(user) bool {
 		at++

@@ -16,7 +16,7 @@ func TestAsked(t *testing.T) {
 	features := flippertest.New(t, flippertest.On("A"), flippertest.On("B"))
 	ctx := flipper.WithAttrs(t.Context(), flipper.String("country", "CH"))
 	features.IsEnabled(ctx, "B", flipper.String("plan", "pro"))
-	features.Get("A").Evaluate(ctx)
+	features.Flag("A").Evaluate(ctx)
 	features.EvaluateNames(ctx, []string{"MISSING", "B"})
 	if _, err := features.EvaluateAll(ctx); err != nil {
 		t.Fatal(err)

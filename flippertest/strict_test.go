@@ -24,7 +24,7 @@ func TestStrict(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v", err)
 		}
-		flipper.Choose(ctx, features.Get("SAERCH"), 1, 2)
+		flipper.Choose(ctx, features.Flag("SAERCH"), 1, 2)
 		features.IsEnabled(ctx, "SEARCH")
 		if err := features.Destroy(ctx, "SEARCH"); err != nil {
 			t.Errorf("%v", err)

@@ -46,8 +46,8 @@ func visit(h http.Handler, target string, header ...string) {
 
 func Example() {
 	mux := http.NewServeMux()
-	mux.Handle("GET /checkout", middleware.Switch(features.Get("HALF"), say("new checkout"), say("old checkout")))
-	mux.Handle("GET /reports/{id}", middleware.Require(features.Get("PRO"), middleware.WithFallback(say("for professionals")))(say("a report")))
+	mux.Handle("GET /checkout", middleware.Switch(features.Flag("HALF"), say("new checkout"), say("old checkout")))
+	mux.Handle("GET /reports/{id}", middleware.Require(features.Flag("PRO"), middleware.WithFallback(say("for professionals")))(say("a report")))
 
 	whoAsks := middleware.Attributes(
 		middleware.Header("plan", "X-Plan"),
@@ -67,16 +67,16 @@ func Example() {
 }
 
 func ExampleRequire() {
-	visit(middleware.Require(features.Get("OPEN"))(say("hello")), "/")
-	visit(middleware.Require(features.Get("CLOSED"))(say("hello")), "/")
+	visit(middleware.Require(features.Flag("OPEN"))(say("hello")), "/")
+	visit(middleware.Require(features.Flag("CLOSED"))(say("hello")), "/")
 	// Output:
 	// 200 hello
 	// 404 404 page not found
 }
 
 func ExampleSwitch() {
-	visit(middleware.Switch(features.Get("OPEN"), say("new"), say("old")), "/")
-	visit(middleware.Switch(features.Get("CLOSED"), say("new"), say("old")), "/")
+	visit(middleware.Switch(features.Flag("OPEN"), say("new"), say("old")), "/")
+	visit(middleware.Switch(features.Flag("CLOSED"), say("new"), say("old")), "/")
 	// Output:
 	// 200 new
 	// 200 old
@@ -84,7 +84,7 @@ func ExampleSwitch() {
 
 func ExampleWithFallback() {
 	elsewhere := http.RedirectHandler("/classic", http.StatusFound) // not a permanent one: browsers keep those
-	h := middleware.Require(features.Get("CLOSED"), middleware.WithFallback(elsewhere))(say("hello"))
+	h := middleware.Require(features.Flag("CLOSED"), middleware.WithFallback(elsewhere))(say("hello"))
 
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -93,13 +93,13 @@ func ExampleWithFallback() {
 }
 
 func ExampleWithDefault() {
-	missing := features.Get("NOT_CREATED_YET")
+	missing := features.Flag("NOT_CREATED_YET")
 	visit(middleware.Require(missing, middleware.WithDefault(true))(say("hello")), "/")
 	// Output: 200 hello
 }
 
 func ExampleWithAttributes() {
-	guard := middleware.Require(features.Get("PRO"), middleware.WithAttributes(middleware.Header("plan", "X-Plan")))
+	guard := middleware.Require(features.Flag("PRO"), middleware.WithAttributes(middleware.Header("plan", "X-Plan")))
 	visit(guard(say("hello")), "/", "X-Plan", "pro")
 	visit(guard(say("hello")), "/", "X-Plan", "free")
 	// Output:

@@ -66,7 +66,7 @@ func TestSwitch(t *testing.T) {
 func TestDefault(t *testing.T) {
 	s := flippertest.NewStore(t)
 	flag := createFlag(t, newClient(s), "flag", pros())
-	missing := newClient(s).Get("nobody")
+	missing := newClient(s).Flag("nobody")
 	for _, test := range []struct {
 		name    string
 		flag    *flipper.FeatureFlag

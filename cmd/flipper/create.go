@@ -56,7 +56,7 @@ func (p *program) changed(ctx context.Context, c *cli.Command, s *opened, verb, 
 	if !asJSON(c) {
 		return p.printf("%s %s", verb, display(name))
 	}
-	f, err := s.Lookup(ctx, name)
+	f, err := s.Get(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (p *program) get(ctx context.Context, c *cli.Command, s *opened) error {
 	if err != nil {
 		return err
 	}
-	f, err := s.Lookup(ctx, name)
+	f, err := s.Get(ctx, name)
 	if err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}

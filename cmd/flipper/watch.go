@@ -86,7 +86,7 @@ func (w *watching) look(ctx context.Context, change store.Change) error {
 		names = slices.Compact(names)
 	} else {
 		for _, name := range names {
-			f, err := w.s.Lookup(ctx, name)
+			f, err := w.s.Get(ctx, name)
 			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable) {
 				return err
 			}

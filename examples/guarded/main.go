@@ -54,7 +54,7 @@ func run(ctx context.Context, flags, listen string) error {
 }
 
 func routes(features *flipper.FeatureFlagClient) http.Handler {
-	newSearch, beta := features.Get("NEW_SEARCH"), features.Get("BETA")
+	newSearch, beta := features.Flag("NEW_SEARCH"), features.Flag("BETA")
 	// Who asks is known by a cookie, as an int, since that is what other services
 	// hash for their rollouts.
 	user := middleware.Attributes(middleware.AsInt(middleware.Cookie("user_id", "user_id")))
@@ -68,7 +68,7 @@ func routes(features *flipper.FeatureFlagClient) http.Handler {
 			http.Error(w, "enabled must be true or false", http.StatusBadRequest)
 			return
 		}
-		if err := set(r.Context(), features.Get(r.PathValue("flag")), enabled, features); err != nil {
+		if err := set(r.Context(), features.Flag(r.PathValue("flag")), enabled, features); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 		}
 	})

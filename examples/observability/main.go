@@ -82,7 +82,7 @@ func run(ctx context.Context, listener net.Listener, log io.Writer, share float6
 
 	newSearch, err := features.Create(ctx, "NEW_SEARCH", flipper.WithEnabled(true))
 	if errors.Is(err, store.ErrExists) {
-		newSearch, err = features.Get("NEW_SEARCH"), nil
+		newSearch, err = features.Flag("NEW_SEARCH"), nil
 	}
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func TestRatios(t *testing.T) {
 	if err := mirrored.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	handle := flags.Get(all[0])
+	handle := flags.Flag(all[0])
 
 	reached := 0
 	handler := http.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached++ }))

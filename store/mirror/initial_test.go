@@ -157,13 +157,13 @@ func TestInitialChanged(t *testing.T) {
 		beneath := flippertest.New(t, flippertest.Off("X"))
 		beneath.Store().Fail(nil)
 		s := ready(t, over(t, beneath.Store(), withInitial(&store.Flag{Name: "X"}, &store.Flag{Name: "Y"})))
-		want, err := beneath.Lookup(t.Context(), "X")
+		want, err := beneath.Get(t.Context(), "X")
 		if !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("%+v, %v", want, err)
 		}
 		beneath.Store().Recover() // and the mirror does not know yet
 		set(t, s, "X", true)
-		f, err := beneath.Lookup(t.Context(), "X")
+		f, err := beneath.Get(t.Context(), "X")
 		if err != nil || !f.Enabled {
 			t.Errorf("below: %+v, %v", f, err)
 		}
