@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/flipper-go/flipper/internal/storeurl"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 // managedStore is where the commands that manage flags look for them unless told

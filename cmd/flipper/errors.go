@@ -12,9 +12,9 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/exchange"
-	"github.com/flipper-go/flipper/internal/storeurl"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/bolt"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 // The exit codes. Scripts rely on them: they stay.
@@ -83,7 +83,7 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, exchange.ErrFormat), errors.Is(err, store.ErrUnreadable):
 		return exitFailed // not for what was typed, though it wraps store.ErrInvalid
-	case errors.Is(err, store.ErrInvalid), errors.Is(err, storeurl.ErrUnknown), isLibraryUsageError(err):
+	case errors.Is(err, store.ErrInvalid), errors.Is(err, storeurl.ErrInvalidURL), isLibraryUsageError(err):
 		return exitUsage
 	}
 	return exitFailed

@@ -13,8 +13,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/flipper-go/flipper/internal/storeurl"
 	"github.com/flipper-go/flipper/server"
+	"github.com/flipper-go/flipper/store/storeurl"
 	"github.com/flipper-go/flipper/thrift"
 )
 
@@ -110,7 +110,7 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	if c.IsSet("store") {
 		url = c.String("store")
 	}
-	s, err := storeurl.Open(url)
+	s, err := storeurl.Open(url, storeurl.WithoutMirror())
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	opts := []server.Option{
 		server.WithListen(c.String("listen")),
 		server.WithHTTP(c.String("http")),
-		server.WithPlace(s.Place),
+		server.WithPlace(s.String()),
 		server.WithVersion(version()),
 		server.WithMetricLabels(id.metricLabels()),
 		server.WithShutdownTimeout(c.Duration("shutdown-timeout")),
@@ -141,7 +141,7 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 		opts = append(opts, server.WithPprof())
 	}
 	defer reloadOnHangup(certificates, logger)()
-	return server.Run(ctx, s.Watcher, opts...)
+	return server.Run(ctx, s.Backend(), opts...)
 }
 
 // metricLabels gives the labels that every metric has. The names differ from

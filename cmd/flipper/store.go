@@ -20,9 +20,9 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper"
-	"github.com/flipper-go/flipper/internal/storeurl"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/bolt"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 // An access says what a command does with a store.
@@ -62,8 +62,8 @@ func (p *program) withStore(a access, do func(ctx context.Context, c *cli.Comman
 				err = errors.Join(err, e)
 			}
 		}()
-		patient := &patientStore{s.Watcher, c.Duration("timeout")}
-		err = do(ctx, c, &opened{flipper.New(patient), patient, s.Place})
+		patient := &patientStore{s.Backend(), c.Duration("timeout")}
+		err = do(ctx, c, &opened{flipper.New(patient), patient, s.String()})
 		if ctx.Err() != nil && err != nil {
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
@@ -85,7 +85,7 @@ func openStore(url string, a access) (*storeurl.Store, error) {
 			return nil, &codedError{exitUnavailable, fmt.Errorf("there is no file %s (flipper create and import make it)", path)}
 		}
 	}
-	return storeurl.Open(url)
+	return storeurl.Open(url, storeurl.WithoutMirror())
 }
 
 // A patientStore limits how long a question may take, whatever the command does

@@ -23,9 +23,7 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/featureflagstore"
-	"github.com/flipper-go/flipper/internal/storeurl"
-	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/store/mirror"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 // An observer is the other process: the test binary, started anew with the URL of
@@ -44,18 +42,12 @@ func observe(url string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	opened, err := storeurl.Open(url)
+	watched, err := storeurl.Open(url)
 	if err != nil {
 		return err
 	}
-	defer opened.Close()
-	watched := opened.Watcher
-	if _, isLocal := watched.(store.Peeker); !isLocal {
-		m := mirror.New(watched)
-		defer m.Close()
-		watched = m
-	}
-	if err := watched.(interface{ WaitReady(context.Context) error }).WaitReady(ctx); err != nil {
+	defer watched.Close()
+	if err := watched.WaitReady(ctx); err != nil {
 		return err
 	}
 

@@ -38,7 +38,6 @@ var imports = []struct {
 	{of: "store/storetest", allowed: []string{"store", "targeting", "targeting/..."}},
 	{of: "store/memory", allowed: []string{"store", "targeting", "targeting/...", "internal/..."}},
 	{of: "store/...", allowed: []string{"store", "store/...", "targeting", "targeting/...", "internal/..."}, anyLib: true},
-	{of: "internal/storeurl", allowed: []string{"store", "store/...", "targeting", "targeting/..."}, anyLib: true},
 	{of: "internal/...", allowed: []string{"store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
 	{of: "thrift", allowed: []string{"store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
 

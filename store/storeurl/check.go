@@ -11,9 +11,8 @@ import (
 	"strings"
 )
 
-// parse parses a URL that begins with a scheme. What it says of a URL that is wrong
-// holds nothing of it: where a password holds a /, its first half stands where the
-// port is looked for.
+// parse parses a URL that begins with a scheme. Its errors repeat nothing of the
+// URL: if a password holds a /, its first half is where the port should be.
 func parse(text string) (*url.URL, error) {
 	_, rest, _ := strings.Cut(text, "://")
 	authority := rest
@@ -22,21 +21,21 @@ func parse(text string) (*url.URL, error) {
 	}
 	address := authority[strings.LastIndex(authority, "@")+1:]
 	if isBareIPv6(address) {
-		return nil, fmt.Errorf("%w: write brackets around an IPv6 address, as in thrift://[::1]:9090", ErrUnknown)
+		return nil, fmt.Errorf("%w: write brackets around an IPv6 address, as in thrift://[::1]:9090", ErrInvalidURL)
 	}
 	if port, ok := portOf(address); ok && !isPort(port) {
 		return nil, portError("the port", strings.Contains(rest[len(authority):], "@"))
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it is not a URL: use %s", ErrUnknown, Forms)
+		return nil, fmt.Errorf("%w: it is not a URL: use %s", ErrInvalidURL, Forms)
 	}
 	if u.Fragment != "" || strings.Contains(u.Path, "@") {
-		return nil, fmt.Errorf("%w: what stands behind the host is not of a store%s", ErrUnknown, escapeHint)
+		return nil, fmt.Errorf("%w: there is something after the host that no store has%s", ErrInvalidURL, escapeHint)
 	}
 	for name, values := range u.Query() {
 		if strings.Contains(name, "@") {
-			return nil, fmt.Errorf("%w: a parameter has an @ in its name%s", ErrUnknown, escapeHint)
+			return nil, fmt.Errorf("%w: a parameter has an @ in its name%s", ErrInvalidURL, escapeHint)
 		}
 		// Further nodes of a cluster, and further Sentinels.
 		for _, address := range values {
@@ -48,19 +47,18 @@ func parse(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// escapeHint is what to do about a password that ends the part of a URL in which it
-// stands.
+// escapeHint says how to write a password that would end its part of the URL.
 const escapeHint = " (in a password, write %2F for /, %3F for ? and %23 for #)"
 
 func portError(what string, hint bool) error {
-	err := fmt.Errorf("%w: %s is not a number from 1 to 65535", ErrUnknown, what)
+	err := fmt.Errorf("%w: %s is not a number from 1 to 65535", ErrInvalidURL, what)
 	if hint {
 		return fmt.Errorf("%w%s", err, escapeHint)
 	}
 	return err
 }
 
-// portOf gives what stands behind the last colon of an address. There may be no
+// portOf returns what follows the last colon of an address, which may have no
 // port.
 func portOf(address string) (port string, ok bool) {
 	i := strings.LastIndex(address, ":")
@@ -75,8 +73,8 @@ func isPort(text string) bool {
 	return err == nil && n > 0
 }
 
-// isBareIPv6 reports whether an address is that of an IPv6 host, with a port or
-// without, and lacks the brackets by which they are told apart.
+// isBareIPv6 reports whether an address is that of an IPv6 host, with or without a
+// port, and lacks the brackets that tell the two apart.
 func isBareIPv6(address string) bool {
 	for _, host := range []string{address, address[:max(0, strings.LastIndex(address, ":"))]} {
 		if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {

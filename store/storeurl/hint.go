@@ -18,17 +18,17 @@ var (
 	driveName = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
 )
 
-// unknownScheme is the error of what begins with no scheme that is known. It
-// suggests one where what was meant can be told.
+// unknownScheme returns the error for a text without a known scheme. It suggests one
+// if it is clear what was meant.
 func unknownScheme(text string) error {
 	if meant := withScheme(text); meant != "" {
-		return fmt.Errorf("%w: the scheme is missing: write %s", ErrUnknown, meant)
+		return fmt.Errorf("%w: the scheme is missing: write %s", ErrInvalidURL, meant)
 	}
-	return fmt.Errorf("%w: use %s", ErrUnknown, Forms)
+	return fmt.Errorf("%w: use %s", ErrInvalidURL, Forms)
 }
 
-// withScheme gives a URL that may have been meant, or an empty one. It repeats only
-// what is a path or an address, and cannot hold a password.
+// withScheme returns the URL that may have been meant, or an empty text. It repeats
+// only paths and addresses, which cannot hold a password.
 func withScheme(text string) string {
 	switch {
 	case text == "memory", text == "consul":
@@ -55,7 +55,7 @@ func isAddress(text string) bool {
 	return err == nil || hostName.MatchString(host)
 }
 
-// ofAddress gives the URL of what usually listens on the port of an address.
+// ofAddress returns the URL of the service that usually listens on a port.
 func ofAddress(address string) string {
 	switch port, _ := portOf(address); port {
 	case "6379":
