@@ -1,8 +1,8 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command guarded is a web service whose pages are guarded by flags that it gets
-// from `flipper serve`.
+// Command guarded is a web service whose pages are guarded by the flags of the store
+// that FLIPPER_STORE names: `flipper serve` on this machine unless it is set.
 //
 //	flipper serve                    # in one terminal
 //	go run ./examples/guarded        # in another
@@ -10,14 +10,18 @@
 //	curl -i -X POST 'localhost:8080/admin/NEW_SEARCH?enabled=true'
 //	curl -i localhost:8080/search    # the new search
 //	curl -i -b user_id=7 localhost:8080/beta/
+//
+// It goes on with the flags that it has while the server is down. When it starts
+// meanwhile, it begins with those of its last run.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -27,30 +31,40 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/middleware"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/store/thriftrpc"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 func main() {
-	flags := flag.String("flags", "127.0.0.1:9090", "address of the flag service")
 	listen := flag.String("listen", "127.0.0.1:8080", "address to serve on")
+	lastGood := flag.String("last-good", "last-good-flags.json", "file to keep the flags in for the next start")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *flags, *listen); err != nil {
-		log.Fatal(err)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *listen)
+	if err == nil {
+		err = run(ctx, cmp.Or(os.Getenv("FLIPPER_STORE"), "thrift://127.0.0.1:9090"), *lastGood, listener)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, flags, listen string) error {
-	s := thriftrpc.New(flags)
-	defer s.Close()
-	server := &http.Server{Addr: listen, Handler: routes(flipper.New(s)), ReadHeaderTimeout: 5 * time.Second}
-	context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+func run(ctx context.Context, storeURL, lastGood string, listener net.Listener) error {
+	flags, err := storeurl.Open(storeURL, storeurl.WithLastGood(lastGood))
+	if err != nil {
+		return fmt.Errorf("FLIPPER_STORE: %w", err)
+	}
+	defer flags.Close()
+	server := &http.Server{Handler: routes(flipper.New(flags)), ReadHeaderTimeout: 5 * time.Second}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.WithoutCancel(ctx)) })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return <-stopped
 }
 
 func routes(features *flipper.FeatureFlagClient) http.Handler {

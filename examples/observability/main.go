@@ -4,12 +4,13 @@
 // Command observability is a web service with metrics for Prometheus and a log of
 // a share of its evaluations.
 //
-//	go run ./examples/observability
+//	go run ./examples/observability  # with the flags of FLIPPER_STORE, or none
 //	curl localhost:8080/search
 //	curl localhost:8080/metrics
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +28,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/impression"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/store/instrumented"
-	"github.com/flipper-go/flipper/store/memory"
-	"github.com/flipper-go/flipper/store/mirror"
+	"github.com/flipper-go/flipper/store/storeurl"
 	"github.com/flipper-go/flipper/telemetry/flipperprometheus"
 	"github.com/flipper-go/flipper/telemetry/flipperslog"
 )
@@ -39,7 +38,7 @@ func main() {
 	defer stop()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:8080")
 	if err == nil {
-		err = run(ctx, listener, os.Stderr, 0.1)
+		err = run(ctx, cmp.Or(os.Getenv("FLIPPER_STORE"), "memory:"), listener, os.Stderr, 0.1)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -47,8 +46,9 @@ func main() {
 	}
 }
 
-// run serves until ctx ends, and logs a share of all evaluations.
-func run(ctx context.Context, listener net.Listener, log io.Writer, share float64) (err error) {
+// run serves with the flags of a store until ctx ends, and logs a share of all
+// evaluations.
+func run(ctx context.Context, storeURL string, listener net.Listener, log io.Writer, share float64) (err error) {
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 
 	// One collector has the metrics of the store and of the client.
@@ -56,10 +56,14 @@ func run(ctx context.Context, listener net.Listener, log io.Writer, share float6
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(metrics)
 
-	// The calls that go to the backend are observed, below the mirror. Put a store
-	// of package redis, consul or thriftrpc in the place of this one.
-	backend := memory.New()
-	flags := mirror.New(instrumented.NewWatcher(backend, metrics), mirror.WithLogger(logger))
+	// The calls that go to the backend are observed, below the mirror.
+	flags, err := storeurl.Open(storeURL,
+		storeurl.WithLastGood("last-good-flags.json"),
+		storeurl.WithObservers(metrics),
+		storeurl.WithLogger(logger))
+	if err != nil {
+		return err
+	}
 	defer flags.Close()
 	metrics.ObserveAge(flags)
 

@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var logged bytes.Buffer
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, listener, &logged, 1) }()
+	go func() { done <- run(ctx, "memory:", listener, &logged, 1) }()
 
 	var client http.Client
 	defer client.CloseIdleConnections()

@@ -29,7 +29,8 @@ func TestEndToEnd(t *testing.T) {
 
 	// The service starts while the server is down, with the initial flags.
 	server.kill()
-	shop := startStorefront(t, "thrift://"+server.address)
+	lastGood := filepath.Join(t.TempDir(), "last-good-flags.json")
+	shop := startStorefront(t, "thrift://"+server.address, lastGood)
 	shop.await(t, "/readyz", "ready, with flags that are")
 	shop.await(t, "/", "Welcome to the shop")
 
@@ -59,6 +60,12 @@ func TestEndToEnd(t *testing.T) {
 	if want := `"msg":"flag was changed","flag":"storefront.reviews","enabled":true`; !strings.Contains(shop.log.String(), want) {
 		t.Errorf("the log does not have %s:\n%s", want, shop.log)
 	}
+
+	// It starts again without the server, with the flags that it had.
+	server.kill()
+	shop = startStorefront(t, "thrift://"+server.address, lastGood)
+	shop.await(t, "/readyz", "ready, with flags that are")
+	shop.await(t, "/api/reviews", "Simply the best.")
 }
 
 // buildFlipper builds the command, and gives its path.

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/flipper-go/flipper/store/mirror"
+	"github.com/flipper-go/flipper/store/storeurl"
 )
 
 func metricsHandler(registry *prometheus.Registry) http.Handler {
@@ -22,7 +22,7 @@ func metricsHandler(registry *prometheus.Registry) http.Handler {
 // readyHandler answers 200 once there are flags, until stopping ends. The service
 // stays ready when it loses the store: it goes on with the flags that it has, and
 // taking it out of service would not bring the store back.
-func readyHandler(stopping context.Context, flags *mirror.Store) http.Handler {
+func readyHandler(stopping context.Context, flags *storeurl.Store) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if stopping.Err() != nil {
 			http.Error(w, "stopping", http.StatusServiceUnavailable)

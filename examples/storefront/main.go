@@ -42,6 +42,7 @@ func start(logger *slog.Logger) error {
 	return run(ctx, service{
 		listener:  listener,
 		storeURL:  cmp.Or(os.Getenv("FLIPPER_STORE"), "thrift://127.0.0.1:9090"),
+		lastGood:  cmp.Or(os.Getenv("LAST_GOOD_FLAGS"), "last-good-flags.json"),
 		telemetry: telemetry,
 		logger:    logger,
 		share:     0.1,

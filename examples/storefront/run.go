@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -20,8 +21,8 @@ import (
 	"github.com/flipper-go/flipper/bootstrap"
 	"github.com/flipper-go/flipper/impression"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
-	"github.com/flipper-go/flipper/store/instrumented"
 	"github.com/flipper-go/flipper/store/mirror"
+	"github.com/flipper-go/flipper/store/storeurl"
 	"github.com/flipper-go/flipper/telemetry/flipperotel"
 	"github.com/flipper-go/flipper/telemetry/flipperprometheus"
 	"github.com/flipper-go/flipper/telemetry/flipperslog"
@@ -34,6 +35,7 @@ const shutdownTimeout = 10 * time.Second
 type service struct {
 	listener  net.Listener
 	storeURL  string
+	lastGood  string // the file of the last good flags; empty for none
 	telemetry telemetry
 	logger    *slog.Logger
 	share     float64 // of evaluations that are logged, from 0 to 1
@@ -66,18 +68,19 @@ func run(ctx context.Context, s service) (err error) {
 	defer finish(ctx, s.logger, "impressions", impressions.Close)
 
 	// The store, observed, and a mirror of it in memory, which answers.
-	backend, closeBackend, err := openStore(s.storeURL, s.logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeBackend()) }()
 	initial, err := bootstrap.ReadFile(initialFlags, "flags.json")
 	if err != nil {
 		return err
 	}
-	observed := instrumented.NewWatcher(backend, metrics, observer)
-	flags := mirror.New(observed, mirror.WithInitial(initial), mirror.WithLogger(s.logger))
-	defer flags.Close()
+	flags, err := storeurl.Open(s.storeURL,
+		storeurl.WithLastGood(s.lastGood),
+		storeurl.WithMirror(mirror.WithInitial(initial)),
+		storeurl.WithObservers(metrics, observer),
+		storeurl.WithLogger(s.logger))
+	if err != nil {
+		return fmt.Errorf("FLIPPER_STORE: %w", err)
+	}
+	defer func() { err = errors.Join(err, flags.Close()) }()
 	metrics.ObserveAge(flags)
 	hook.ObserveAge(flags)
 
@@ -101,7 +104,7 @@ func run(ctx context.Context, s service) (err error) {
 	var background sync.WaitGroup
 	backgroundCtx, cancel := context.WithCancel(ctx)
 	defer func() { cancel(); background.Wait() }()
-	background.Go(func() { register(backgroundCtx, flipper.New(observed), s.logger) })
+	background.Go(func() { register(backgroundCtx, flipper.New(flags.Backend()), s.logger) })
 	background.Go(func() { logChanges(backgroundCtx, features, s.logger) })
 
 	// A span gets the name of its route if nothing between it and the routes makes a

@@ -36,8 +36,9 @@ type storefront struct {
 	spans   *tracetest.SpanRecorder
 }
 
-// startStorefront runs the program with a store, until the test ends.
-func startStorefront(t *testing.T, storeURL string) *storefront {
+// startStorefront runs the program with a store and a file of last good flags, until
+// the test ends.
+func startStorefront(t *testing.T, storeURL, lastGood string) *storefront {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -59,6 +60,7 @@ func startStorefront(t *testing.T, storeURL string) *storefront {
 		if err := run(ctx, service{
 			listener:  listener,
 			storeURL:  storeURL,
+			lastGood:  lastGood,
 			telemetry: telemetry,
 			logger:    slog.New(slog.NewJSONHandler(s.log, nil)),
 			share:     1,
@@ -110,7 +112,7 @@ func (s *storefront) await(t *testing.T, path, text string) {
 }
 
 func TestRun(t *testing.T) {
-	s := startStorefront(t, "memory:")
+	s := startStorefront(t, "memory:", "")
 	s.await(t, "/readyz", "ready\n")
 	registered := `{"free_shipping":false,"gift_cards":false,"new_home":false,"orders":true,"reviews":false}`
 	s.await(t, "/api/flags", registered)
