@@ -4,12 +4,9 @@
 package flippertest_test
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -20,7 +17,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// A shop is the code under test of docs/testing.md.
+// A shop is code under test, as that of docs/testing.md is.
 type shop struct{ features *flipper.FeatureFlagClient }
 
 // NewShop gives a page that depends on flags.
@@ -41,8 +38,6 @@ func get(t *testing.T, page http.Handler, target string) string {
 	page.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil))
 	return w.Body.String()
 }
-
-// What follows is in docs/testing.md, word for word.
 
 func TestCheckout(t *testing.T) {
 	t.Parallel()
@@ -136,21 +131,4 @@ func TestRollout(t *testing.T) {
 			t.Error("off at the end")
 		}
 	})
-}
-
-// The code of docs/testing.md is that of this file.
-func TestGuide(t *testing.T) {
-	guide, err := os.ReadFile("../docs/testing.md")
-	must(t, err)
-	code, err := os.ReadFile("guide_test.go")
-	must(t, err)
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(guide, -1)
-	if len(blocks) < 6 {
-		t.Errorf("the guide has %d pieces of code", len(blocks))
-	}
-	for i, block := range blocks {
-		if !bytes.Contains(code, block[1]) {
-			t.Errorf("piece %d of the guide is not in this file:\n%s", i+1, block[1])
-		}
-	}
 }
