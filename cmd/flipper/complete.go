@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/internal/words"
 )
 
 // completionPatience is how long a person who pressed Tab waits for the names of
@@ -214,8 +216,8 @@ func namesIn(ctx context.Context, url string) []candidate {
 		}
 		defer func() { _ = s.Close() }()
 		for f, err := range s.List(ctx) {
-			if err == nil && display(f.Name) == f.Name {
-				all = append(all, candidate{f.Name, describeState(f).text})
+			if err == nil && words.Name(f.Name) == f.Name {
+				all = append(all, candidate{f.Name, words.State(f, time.Now())})
 			}
 		}
 	}()

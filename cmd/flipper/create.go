@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 )
 
@@ -43,7 +44,7 @@ func (p *program) create(ctx context.Context, c *cli.Command, s *opened) error {
 	}
 	_, err = s.Create(ctx, name, opts...)
 	if errors.Is(err, store.ErrExists) {
-		return &restated{fmt.Sprintf("there is a flag %s already: it stays as it is (flipper get shows it)", display(name)), err}
+		return &restated{fmt.Sprintf("there is a flag %s already: it stays as it is (flipper get shows it)", words.Name(name)), err}
 	}
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (p *program) create(ctx context.Context, c *cli.Command, s *opened) error {
 // changed tells of a change that was made: with -o json, the flag as it is now.
 func (p *program) changed(ctx context.Context, c *cli.Command, s *opened, verb, name string) error {
 	if !asJSON(c) {
-		return p.printf("%s %s", verb, display(name))
+		return p.printf("%s %s", verb, words.Name(name))
 	}
 	f, err := s.Get(ctx, name)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/flipper-go/flipper/internal/words"
 )
 
 func (p *program) destroyCommand() *cli.Command {
@@ -40,7 +42,7 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 			return err
 		}
 		if exists {
-			shown = append(shown, display(name))
+			shown = append(shown, words.Name(name))
 		}
 	}
 	if len(shown) > 0 { // else there is nothing to ask about
@@ -55,6 +57,6 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 		if asJSON(c) {
 			return nil
 		}
-		return p.printf("destroyed %s", display(name))
+		return p.printf("destroyed %s", words.Name(name))
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
@@ -62,7 +63,7 @@ func (p *program) eval(ctx context.Context, c *cli.Command, s *opened) error {
 	r := &targeting.Request{Attrs: attrs, Time: now}
 	on, reason, err := f.Evaluate(r)
 	if err != nil {
-		return fmt.Errorf("evaluate %s: %w", display(name), err)
+		return fmt.Errorf("evaluate %s: %w", words.Name(name), err)
 	}
 	if asJSON(c) {
 		err = p.printf("%s", answerOf(on, reason))
@@ -83,12 +84,12 @@ func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reas
 	request := "a request without attributes"
 	var shown []string
 	for _, a := range r.Attrs {
-		shown = append(shown, fmt.Sprintf("%s=%s (%s)", display(a.Name), a.Value, a.Value.Kind()))
+		shown = append(shown, fmt.Sprintf("%s=%s (%s)", words.Name(a.Name), a.Value, a.Value.Kind()))
 	}
 	if len(shown) > 0 {
 		request = strings.Join(shown, ", ")
 	}
-	return p.printf("%s is %s for %s\n%s: %s", display(f.Name), p.paint(answer.colour, answer.text), request, reason, why(f, r, on, reason))
+	return p.printf("%s is %s for %s\n%s: %s", words.Name(f.Name), p.paint(answer.colour, answer.text), request, reason, why(f, r, on, reason))
 }
 
 // why says in words what decided.
@@ -97,7 +98,7 @@ func why(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) 
 	case targeting.ReasonDisabled:
 		return "the flag is disabled"
 	case targeting.ReasonTargetingMatch:
-		return "its conditions let the request through: " + describeConditions(f.Conditions)
+		return "its conditions let the request through: " + words.Conditions(f.Conditions)
 	case targeting.ReasonDefault:
 		return "a condition does not hold: " + describeFailed(f, r)
 	case targeting.ReasonStatic:
@@ -115,14 +116,14 @@ func why(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) 
 func describeFailed(f *store.Flag, r *targeting.Request) string {
 	for _, c := range f.Conditions {
 		if holds, _, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r); err == nil && !holds {
-			return describeCondition(c)
+			return words.Condition(c)
 		}
 	}
-	return describeConditions(f.Conditions)
+	return words.Conditions(f.Conditions)
 }
 
 func describeSplit(b carta.Bucketer, r *targeting.Request, on bool) string {
-	share := describeBucketer(b, now(r))
+	share := words.Rollout(b, now(r))
 	if b.Type() != "ConsistentHashPercentageBucketer" {
 		return share
 	}

@@ -5,10 +5,12 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -49,19 +51,28 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 	if data == "" {
 		data = "{}"
 	}
+	rollout := words.Rollout(f.Bucketer, time.Now())
 	rows := [][]cell{
-		{{text: "name:"}, {text: display(f.Name)}},
-		{{text: "state:"}, describeState(f)},
-		{{text: "conditions:"}, {text: describeConditions(f.Conditions)}},
-		{{text: "rollout:"}, {text: describeBucketer(f.Bucketer, time.Now())}},
+		{{text: "name:"}, {text: words.Name(f.Name)}},
+		{{text: "state:"}, stateCell(f)},
+		{{text: "conditions:"}, {text: orDash(words.Conditions(f.Conditions))}},
+		{{text: "rollout:"}, {text: orDash(rollout)}},
 	}
-	if f.Bucketer.Percentage().IsRamp() {
-		rows = append(rows, []cell{{text: "ramp:"}, {text: describeRamp(f.Bucketer.Percentage())}})
+	if ramp := words.Ramp(f.Bucketer.Percentage()); !strings.Contains(rollout, ramp) { // it has ended
+		rows = append(rows, []cell{{text: "ramp:"}, {text: ramp}})
 	}
 	return p.printTable(append(rows,
 		[]cell{{text: "client data:"}, {text: string(canonical(data))}},
-		[]cell{{text: "created:"}, {text: describeTime(f.Created)}},
+		[]cell{{text: "created:"}, {text: words.Time(f.Created)}},
 	))
+}
+
+// stateCell says whether a flag is switched on.
+func stateCell(f *store.Flag) cell {
+	if f.Enabled {
+		return cell{"enabled", green}
+	}
+	return cell{"disabled", ""}
 }
 
 // canonical gives JSON text in one line.

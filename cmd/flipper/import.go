@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/exchange"
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -126,11 +127,11 @@ func (i *imported) apply(ctx context.Context, s *opened, changes []exchange.Chan
 		}
 		err := change.Apply(ctx, s.watcher)
 		if errors.Is(err, store.ErrConflict) {
-			errs = append(errs, fmt.Errorf("%s: %w, and was left so", display(change.Name), err))
+			errs = append(errs, &restated{words.Name(change.Name) + ": changed meanwhile, and left so: " + meanwhile(ctx, s, change), err})
 			continue
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w, so it may or may not be done", display(change.Name), err))
+			errs = append(errs, fmt.Errorf("%s: %w, so it may or may not be done", words.Name(change.Name), err))
 			break
 		}
 		i.done = append(i.done, change)
@@ -138,7 +139,7 @@ func (i *imported) apply(ctx context.Context, s *opened, changes []exchange.Chan
 	erase()
 	if !asJSON(i.c) {
 		for _, change := range i.done {
-			if err := i.p.printf("%sd %s", change.Kind, display(change.Name)); err != nil {
+			if err := i.p.printf("%sd %s", change.Kind, words.Name(change.Name)); err != nil {
 				return err
 			}
 		}
@@ -150,6 +151,23 @@ func (i *imported) apply(ctx context.Context, s *opened, changes []exchange.Chan
 		})
 	}
 	return err
+}
+
+// meanwhile says what somebody else changed between the plan of a change and its
+// turn.
+func meanwhile(ctx context.Context, s *opened, planned exchange.Change) string {
+	now, err := s.Get(ctx, planned.Name)
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err.Error()
+	case planned.Kind == exchange.Delete && planned.Before == nil:
+		return "it can be read again"
+	}
+	differences := words.Difference(planned.Before, now)
+	if len(differences) == 0 {
+		return "it is again as it was"
+	}
+	return strings.Join(differences, ", ")
 }
 
 // shownErrors is how many errors of an import are told at most: thousands of

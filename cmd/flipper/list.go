@@ -7,14 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
-	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func (p *program) listCommand() *cli.Command {
@@ -100,25 +99,24 @@ func (p *program) printFlagTable(flags []*store.Flag, unreadable []*store.Unread
 		return nil
 	}
 	now := time.Now()
-	rows := [][]cell{{{text: "NAME"}, {text: "STATE"}, {text: "CONDITIONS"}, {text: "ROLLOUT"}, {text: "CREATED"}}}
+	rows := [][]cell{{{text: "NAME"}, {text: "STATE"}, {text: "CREATED"}}}
 	for _, f := range flags {
 		rows = append(rows, []cell{
-			{text: display(f.Name)},
-			describeState(f),
-			{text: describeCount(f.Conditions)},
-			{text: describeBucketer(f.Bucketer, now)},
-			{text: describeTime(f.Created)},
+			{text: words.Name(f.Name)},
+			{words.State(f, now), stateCell(f).colour},
+			{text: day(f.Created)},
 		})
 	}
 	for _, bad := range unreadable {
-		rows = append(rows, []cell{{text: display(bad.Name)}, {"unreadable", red}})
+		rows = append(rows, []cell{{text: words.Name(bad.Name)}, {"unreadable", red}})
 	}
 	return p.printTable(rows)
 }
 
-func describeCount(conditions []carta.Condition) string {
-	if len(conditions) == 0 {
+// day returns the day of a time, or a dash for none.
+func day(t time.Time) string {
+	if t.IsZero() {
 		return "-"
 	}
-	return strconv.Itoa(len(conditions))
+	return t.UTC().Format(time.DateOnly)
 }

@@ -82,14 +82,14 @@ func TestUnreadableFlag(t *testing.T) {
 		code int
 	}{
 		{"list", "BAD   unreadable", 1},
-		{"list good", "GOOD  disabled", 0},
+		{"list good", "GOOD  off", 0},
 		{"list -o json", `{"feature_name": "GOOD"`, 1},
 		{"get BAD", "", 1},
 		{"enable BAD", "", 1},
 		{"eval BAD", "", 1},
 		{"export " + file, "exported 1 flags", 1},
 		{"import " + file, "unchanged 1", 0},
-		{"import --dry-run --prune " + file, "- BAD deleted; it was unreadable", 0},
+		{"import --dry-run --prune " + file, "- BAD: deleted, was unreadable", 0},
 		{"destroy BAD --yes", "destroyed BAD", 0},
 		{"import --prune --yes " + empty, "deleted GOOD", 0},
 	} {

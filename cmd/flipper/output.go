@@ -64,14 +64,12 @@ func (p *program) printf(format string, args ...any) error {
 	return err
 }
 
-// display gives a name as it can be shown: what a terminal might take for a
-// command, and what cannot be seen, is quoted.
-func display(name string) string {
-	printable := func(r rune) bool { return unicode.IsPrint(r) && r != ' ' && r != '"' }
-	if name != "" && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool { return !printable(r) }) < 0 {
-		return name
+// orDash returns a dash in place of no text.
+func orDash(text string) string {
+	if text == "" {
+		return "-"
 	}
-	return strconv.Quote(name)
+	return text
 }
 
 // escapeControls writes what a terminal might take for a command as Go does in

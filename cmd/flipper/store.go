@@ -20,6 +20,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/bolt"
 	"github.com/flipper-go/flipper/store/storeurl"
@@ -203,7 +204,7 @@ func (s *opened) noSuchFlag(ctx context.Context, name string, err error) error {
 			there = append(there, f.Name)
 		}
 	}
-	return &restated{fmt.Sprintf("there is no flag %s%s (flipper list shows all)", display(name), didYouMean(name, there)), err}
+	return &restated{fmt.Sprintf("there is no flag %s%s (flipper list shows all)", words.Name(name), didYouMean(name, there)), err}
 }
 
 // forEach does something to each of the flags named, also after an error, and

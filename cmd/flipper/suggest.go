@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flipper-go/flipper/internal/nearest"
+	"github.com/flipper-go/flipper/internal/words"
 )
 
 // didYouMean gives a half-sentence with the names that are nearest to what was
@@ -17,7 +18,7 @@ func didYouMean(typed string, names []string) string {
 		return ""
 	}
 	for i, name := range near {
-		near[i] = display(name)
+		near[i] = words.Name(name)
 	}
 	return ": did you mean " + strings.Join(near, " or ") + "?"
 }

@@ -174,6 +174,26 @@ func TestTerminalConfirmation(t *testing.T) {
 	answer([]string{"y", "Enter"}, `(?s)destroyed A\ndestroyed B\nflipper: there is no flag MISSING .*code 3\n> $`)
 }
 
+// An import leaves a flag as it is that somebody changes meanwhile, and says in
+// words what that was.
+func TestTerminalImportConflict(t *testing.T) {
+	p := serve(t, t.TempDir(), "--store", "memory:")
+	features := client(t, p.thrift)
+	for _, name := range []string{"A", "B"} {
+		_, err := features.Create(t.Context(), name)
+		must(t, err)
+	}
+	file := filepath.Join(t.TempDir(), "flags.json")
+	must(t, os.WriteFile(file, []byte(`{"format": "flipper-flags-1", "flags": {"A": {"feature_name": "A", "is_enabled": true, "meta": {"created_date": 1}}}}`), 0o600))
+	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
+	term.typed(`clear; flipper import --prune `+file+`; echo "code $?"`, "Enter")
+	term.await(`Delete 1 flags that \S+ does not have, for good\? \[y/N\] $`)
+	must(t, features.SetClientData(t.Context(), "A", map[string]any{"owner": "web"}))
+	must(t, features.Enable(t.Context(), "B"))
+	term.typed("", "y", "Enter")
+	term.await(`(?s)flipper: 0 of 2 changes done, run it again for the rest: B: changed meanwhile, and left so: switched on; A: changed meanwhile, and left so: client data: owner is now "web"\ncode 1\n> $`)
+}
+
 // A change by somebody else is shown at once, and Ctrl-C ends the watch.
 func TestTerminalWatch(t *testing.T) {
 	p := serve(t, t.TempDir(), "--store", "memory:")
@@ -183,11 +203,11 @@ func TestTerminalWatch(t *testing.T) {
 	term.await(`watching 0 flags in \S+; Ctrl-C ends it`)
 	flag, err := features.Create(t.Context(), "A")
 	must(t, err)
-	term.await(`\d\d:\d\d:\d\d \+ A created, disabled`)
+	term.await(`\d\d:\d\d:\d\d \+ A: created, off`)
 	must(t, flag.Enable(t.Context()))
-	term.await(`\d\d:\d\d:\d\d ~ A\n    enabled: false -> true`)
+	term.await(`\d\d:\d\d:\d\d ~ A: switched on`)
 	must(t, flag.Destroy(t.Context()))
-	term.await(`\d\d:\d\d:\d\d - A deleted; it was enabled`)
+	term.await(`\d\d:\d\d:\d\d - A: deleted, was on for everyone`)
 	term.typed("", "C-c")
 	term.await(`\n> $`)
 }
@@ -231,8 +251,8 @@ func TestTerminalColours(t *testing.T) {
 		"TERM=dumb flipper list":  false,
 		"flipper list | cat":      false,
 	} {
-		term.run(command, "A +enabled", 0)
-		if got := strings.Contains(term.screen("-e"), "\x1b[32menabled"); got != coloured {
+		term.run(command, "A +on for everyone", 0)
+		if got := strings.Contains(term.screen("-e"), "\x1b[32mon for everyone"); got != coloured {
 			t.Errorf("%s: colours: %t, want %t", command, got, coloured)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/flipper-go/flipper/internal/words"
 )
 
 func TestParseAttribute(t *testing.T) {
@@ -111,10 +113,10 @@ func TestParseTimeAndDuration(t *testing.T) {
 
 func TestParseCheck(t *testing.T) {
 	for text, want := range map[string]string{
-		"plan=pro":           `plan = "pro"`,
-		"plan==pro":          `plan = "pro"`,
-		"plan__eq=pro":       `plan = "pro"`,
-		"plan != free":       `plan != "free"`,
+		"plan=pro":           "plan = pro",
+		"plan==pro":          "plan = pro",
+		"plan__eq=pro":       "plan = pro",
+		"plan != free":       "plan != free",
 		"age>=18":            "age >= 18",
 		"age >= 18":          "age >= 18",
 		"age<=18":            "age <= 18",
@@ -123,20 +125,20 @@ func TestParseCheck(t *testing.T) {
 		"age__gte=18":        "age >= 18",
 		"age:float>=18":      "age >= 18.0",
 		"age__gte:float=18":  "age >= 18.0",
-		"plan__in=pro,team":  `plan in ["pro", "team"]`,
-		`plan__in=["pro,1"]`: `plan in ["pro,1"]`,
-		"id__in:text=1,2":    `id in ["1", "2"]`,
-		"id__not_in=1,2":     "id not in [1, 2]",
+		"plan__in=pro,team":  "plan in (pro, team)",
+		`plan__in=["pro,1"]`: `plan in ("pro,1")`,
+		"id__in:text=1,2":    `id in ("1", "2")`,
+		"id__not_in=1,2":     "id not in (1, 2)",
 		"x=a>b":              `x = "a>b"`,
-		"plan = pro":         `plan = "pro"`,
+		"plan = pro":         "plan = pro",
 		"plan= pro":          `plan = " pro"`,
 		"plan=":              `plan = ""`,
 		"x:text=>18":         `x = ">18"`,
 		"a!=":                `a != ""`,
 	} {
 		conditions, err := parseConditions([]string{text})
-		if err != nil || describeConditions(conditions) != want {
-			t.Errorf("%s: %s, %v, want %s", text, describeConditions(conditions), err, want)
+		if err != nil || words.Conditions(conditions) != want {
+			t.Errorf("%s: %s, %v, want %s", text, words.Conditions(conditions), err, want)
 		}
 	}
 	for text, want := range map[string]string{
@@ -158,7 +160,7 @@ func TestParseCheck(t *testing.T) {
 		"plan__in=":   "the value is missing",
 	} {
 		if got, err := parseConditions([]string{text}); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
-			t.Errorf("%s: %s, %v, want %q", text, describeConditions(got), err, want)
+			t.Errorf("%s: %s, %v, want %q", text, words.Conditions(got), err, want)
 		}
 	}
 }
@@ -169,7 +171,7 @@ func TestDidYouMean(t *testing.T) {
 		"lst":          ": did you mean list?",
 		"--sotre":      ": did you mean --store?",
 		"XYZ_CHECKOUT": ": did you mean NEW_CHECKOUT or OLD_CHECKOUT?",
-		"\x1b[32m":     `: did you mean "\x1b[31m"?`,
+		"\x1b[32m":     `: did you mean "\u001b[31m"?`,
 		"zzz":          "",
 	} {
 		if got := didYouMean(typed, names); got != want {
@@ -196,25 +198,15 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
-func TestDisplay(t *testing.T) {
-	for name, want := range map[string]string{
-		"NEW_CHECKOUT": "NEW_CHECKOUT", "ünïcode/x.y-z": "ünïcode/x.y-z", "": `""`, "a b": `"a b"`, "\x1b[31m": `"\x1b[31m"`, "a\nb": `"a\nb"`, `"`: `"\""`, "\xff": `"\xff"`, "\u202e": `"\u202e"`,
-	} {
-		if got := display(name); got != want {
-			t.Errorf("%q: %s, want %s", name, got, want)
-		}
-	}
-}
-
 // A condition has room for one check of an operator on an attribute.
 func TestParseConditionsDropsNothing(t *testing.T) {
 	conditions, err := parseConditions([]string{"age>1", "age<5", "plan=pro"})
-	if got := describeConditions(conditions); err != nil || got != `age > 1 and age < 5 and plan = "pro"` {
+	if got := words.Conditions(conditions); err != nil || got != "age > 1 and age < 5 and plan = pro" {
 		t.Errorf("%s, %v", got, err)
 	}
 	for _, args := range [][]string{{"age>1", "age>2"}, {"plan=a", "x=1", "plan__eq=b"}} {
 		if got, err := parseConditions(args); exitCode(err) != exitUsage {
-			t.Errorf("%q: %s, %v", args, describeConditions(got), err)
+			t.Errorf("%q: %s, %v", args, words.Conditions(got), err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/exchange"
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -23,9 +25,9 @@ func (p *program) watchCommand() *cli.Command {
 		Name:      "watch",
 		Usage:     "show changes as they happen, until Ctrl-C",
 		ArgsUsage: "[NAME...]",
-		Description: "Shows what each change changes, before and after. Several changes of a flag within\n" +
-			"moments may show as one. With -o json, gives a line for each change, with the\n" +
-			"stored forms before and after it, null for none.",
+		Description: "Shows each change in words. Several changes of a flag within moments may show as\n" +
+			"one. With -o json, writes a line for each change, with the stored forms before and\n" +
+			"after it, null for none.",
 		Metadata: completesFlags,
 		Action:   p.withStore(existing, p.watch),
 	}
@@ -38,12 +40,13 @@ type watching struct {
 	c     *cli.Command
 	only  []string // names; all if empty
 	flags map[string]*store.Flag
+	bad   map[string]bool // flags that are unreadable; flags has what they were before
 	began bool
 	lost  bool // the store cannot be asked
 }
 
 func (p *program) watch(ctx context.Context, c *cli.Command, s *opened) error {
-	w := &watching{p: p, s: s, c: c, only: c.Args().Slice(), flags: map[string]*store.Flag{}}
+	w := &watching{p: p, s: s, c: c, only: c.Args().Slice(), flags: map[string]*store.Flag{}, bad: map[string]bool{}}
 	for change, err := range s.watcher.Watch(ctx) {
 		if err == nil {
 			err = w.look(ctx, change)
@@ -69,29 +72,29 @@ func (p *program) watch(ctx context.Context, c *cli.Command, s *opened) error {
 // look reads what may have changed, and shows what has.
 func (w *watching) look(ctx context.Context, change store.Change) error {
 	names := change.Names
-	current := exchange.State{Flags: map[string]*store.Flag{}}
+	current := exchange.State{Flags: map[string]*store.Flag{}, Unreadable: map[string]error{}}
 	if change.All {
 		var err error
 		if current, err = exchange.ReadState(ctx, w.s.watcher); err != nil {
 			return err
 		}
 		names = nil
-		for name := range current.Flags {
-			names = append(names, name)
-		}
-		for name := range w.flags {
-			names = append(names, name)
-		}
+		names = slices.AppendSeq(names, maps.Keys(current.Flags))
+		names = slices.AppendSeq(names, maps.Keys(current.Unreadable))
+		names = slices.AppendSeq(names, maps.Keys(w.flags))
+		names = slices.AppendSeq(names, maps.Keys(w.bad))
 		slices.Sort(names)
 		names = slices.Compact(names)
 	} else {
 		for _, name := range names {
 			f, err := w.s.Get(ctx, name)
-			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrUnreadable) {
-				return err
-			}
-			if err == nil {
+			switch {
+			case err == nil:
 				current.Flags[name] = f
+			case errors.Is(err, store.ErrUnreadable):
+				current.Unreadable[name] = err
+			case !errors.Is(err, store.ErrNotFound):
+				return err
 			}
 		}
 	}
@@ -99,7 +102,18 @@ func (w *watching) look(ctx context.Context, change store.Change) error {
 		if len(w.only) > 0 && !slices.Contains(w.only, name) {
 			continue
 		}
+		if unreadable, ok := errors.AsType[*store.UnreadableError](current.Unreadable[name]); ok {
+			if !w.bad[name] && w.began {
+				fmt.Fprintln(w.p.err, oneLine(unreadable))
+			}
+			w.bad[name] = true
+			continue
+		}
 		c, changed := exchange.Compare(name, w.flags[name], current.Flags[name])
+		if w.bad[name] && current.Flags[name] == nil {
+			c, changed = exchange.Change{Name: name, Kind: exchange.Delete}, true
+		}
+		delete(w.bad, name)
 		if current.Flags[name] == nil {
 			delete(w.flags, name)
 		} else {
@@ -152,45 +166,14 @@ func (w *watching) show(c exchange.Change) error {
 	return w.p.printf("%s %s", now.Format(time.TimeOnly), w.p.describeChange(c))
 }
 
-// describeChange says what a change changes: the values before and after, in a
-// line each.
+// describeChange says what a change changes, in a line for each difference.
 func (c *console) describeChange(change exchange.Change) string {
 	sign := changeSigns[change.Kind]
-	var b strings.Builder
-	b.WriteString(c.paint(sign.colour, sign.text+" "+display(change.Name)))
-	switch {
-	case change.Kind == exchange.Create:
-		fmt.Fprintf(&b, " created, %s", describeState(change.After).text)
-	case change.Kind == exchange.Delete && change.Before == nil:
-		b.WriteString(" deleted; it was unreadable")
-		return b.String()
-	case change.Kind == exchange.Delete:
-		fmt.Fprintf(&b, " deleted; it was %s", describeState(change.Before).text)
-		return b.String()
+	differences := words.Difference(change.Before, change.After)
+	if change.Kind == exchange.Delete && change.Before == nil {
+		differences = []string{"deleted, was unreadable"}
 	}
-	for _, d := range change.Differences() {
-		if change.Kind == exchange.Create {
-			if d.After != emptyParts[d.Part] && d.Part != "enabled" && d.Part != "created" {
-				fmt.Fprintf(&b, "\n    %s: %s", d.Part, d.After)
-			}
-			continue
-		}
-		// A stored form may have line breaks, between tokens, and what it has in
-		// texts is as somebody wrote it.
-		fmt.Fprintf(&b, "\n    %s: %s -> %s", d.Part, inOneLine(d.Before), inOneLine(d.After))
-	}
-	return b.String()
-}
-
-func inOneLine(text string) string {
-	return escapeJSON(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(text))
-}
-
-// emptyParts are what a new flag has unless told otherwise.
-var emptyParts = map[string]string{
-	"client data": "{}",
-	"conditions":  "[]",
-	"bucketer":    `{"type": "NoOpBucketer"}`,
+	return c.paint(sign.colour, sign.text+" "+words.Name(change.Name)+":") + " " + strings.Join(differences, "\n    ")
 }
 
 // changeJSON gives a change in a line.

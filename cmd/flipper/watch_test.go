@@ -97,17 +97,15 @@ func TestWatch(t *testing.T) {
 			one.reads(one.stderr, "^watching 1 flag")
 
 			change("enable", "OTHER")
-			all.reads(all.stdout, `^\d\d:\d\d:\d\d ~ OTHER\n$`)
-			all.reads(all.stdout, `^    enabled: false -> true\n$`)
+			all.reads(all.stdout, `^\d\d:\d\d:\d\d ~ OTHER: switched on\n$`)
 			change("data", "merge", "A", "x=1")
-			all.reads(all.stdout, `^\d\d:\d\d:\d\d ~ A\n$`)
-			all.reads(all.stdout, `^    client data: \{\} -> \{"x": 1\}\n$`)
+			all.reads(all.stdout, `^\d\d:\d\d:\d\d ~ A: client data: x is now 1\n$`)
 			one.reads(one.stdout, `^\{"time": "20\S+Z", "change": "update", "name": "A", "before": \{"feature_name": "A".*"client_data": \{\}.*"after": \{"feature_name": "A".*"client_data": \{"x": 1\}`)
 			change("destroy", "--yes", "A")
-			all.reads(all.stdout, `^\d\d:\d\d:\d\d - A deleted; it was disabled\n$`)
+			all.reads(all.stdout, `^\d\d:\d\d:\d\d - A: deleted, was off\n$`)
 			one.reads(one.stdout, `"change": "delete", "name": "A", "before": \{.*\}, "after": null\}\n$`)
 			change("create", "A", "--enabled")
-			all.reads(all.stdout, `^\d\d:\d\d:\d\d \+ A created, enabled\n$`)
+			all.reads(all.stdout, `^\d\d:\d\d:\d\d \+ A: created, on for everyone\n$`)
 			one.reads(one.stdout, `"change": "create", "name": "A", "before": null, "after": \{`)
 
 			must(t, all.Process.Signal(os.Interrupt))
@@ -131,7 +129,32 @@ func TestWatchGoesOn(t *testing.T) {
 	flipperRun(t, "enable", "A", "--store", "bolt:"+filepath.Join(directory, "flags.db"))
 	serve(t, directory, "--listen", p.thrift)
 	w.reads(w.stderr, "^connected again\n$")
-	w.reads(w.stdout, "~ A\n$")
+	w.reads(w.stdout, "~ A: switched on\n$")
+	must(t, w.Process.Signal(os.Interrupt))
+	w.ends(0)
+}
+
+// A flag that becomes unreadable is not shown as deleted.
+func TestWatchUnreadable(t *testing.T) {
+	server := redistest.StartTCP(t)
+	url, redis := "redis://"+server.Addr(), server.Client(t)
+	flipperRun(t, "create", "A", "--store", url)
+	item, err := redis.Get(t.Context(), "features/A").Result()
+	must(t, err)
+	w := begin(t, "watch", "--store", url)
+	w.reads(w.stderr, "^watching 1 flags")
+	set := func(text string) {
+		t.Helper()
+		must(t, redis.Set(t.Context(), "features/A", text, 0).Err())
+	}
+	set("no JSON")
+	w.reads(w.stderr, `^stored flag "A" is unreadable: `)
+	set(strings.Replace(item, "false", "true", 1))
+	w.reads(w.stdout, "~ A: switched on\n$")
+	set("no JSON")
+	w.reads(w.stderr, `^stored flag "A" is unreadable: `)
+	flipperRun(t, "destroy", "--yes", "A", "--store", url)
+	w.reads(w.stdout, "- A: deleted, was unreadable\n$")
 	must(t, w.Process.Signal(os.Interrupt))
 	w.ends(0)
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"iter"
 	"log"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -213,30 +212,6 @@ func TestApplyConflict(t *testing.T) {
 	// That somebody else has deleted it is what was wanted.
 	if err := (exchange.Change{Name: "GONE", Kind: exchange.Delete, Before: before}).Apply(ctx, s); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestDifferences(t *testing.T) {
-	a := decode(t, "A", itemA)
-	off := decode(t, "A", strings.Replace(itemA, "true", "false", 1))
-	spaced := decode(t, "A", itemA+" ")
-	for name, c := range map[string]struct {
-		change exchange.Change
-		want   map[string]string
-	}{
-		"update": {exchange.Change{Kind: exchange.Update, Before: a, After: off}, map[string]string{"enabled": "true>false"}},
-		"form":   {exchange.Change{Kind: exchange.Update, Before: a, After: spaced}, map[string]string{"stored form": itemA + ">" + itemA + " "}},
-		"create": {exchange.Change{Kind: exchange.Create, After: a}, map[string]string{
-			"enabled": ">true", "created": ">1970-01-01T00:00:01Z", "client data": ">{}", "conditions": ">[]", "bucketer": `>{"type": "NoOpBucketer"}`,
-		}},
-	} {
-		got := map[string]string{}
-		for _, d := range c.change.Differences() {
-			got[d.Part] = d.Before + ">" + d.After
-		}
-		if !maps.Equal(got, c.want) {
-			t.Errorf("%s: %v", name, got)
-		}
 	}
 }
 

@@ -37,7 +37,7 @@ func audience(f *store.Flag, at time.Time) string {
 }
 
 // Conditions returns what conditions ask, as it can be typed as arguments of the
-// command: "age >= 18 and plan in pro, team". Conditions that ask nothing are left
+// command: "age >= 18 and plan in (pro, team)". Conditions that ask nothing are left
 // out. The text is as long as they are.
 func Conditions(conditions []carta.Condition) string { return style{bare: true}.conditions(conditions) }
 
@@ -91,7 +91,7 @@ func (s style) check(c carta.Check) string {
 	}
 	value := s.value(c.Value)
 	if elements := c.Value.Elements(); len(elements) > 0 && (c.Operator == carta.OpIn || c.Operator == carta.OpNotIn) {
-		value = s.list(elements)
+		value = "(" + s.list(elements) + ")"
 	}
 	return s.cut(attribute) + " " + sign + " " + value
 }
@@ -102,7 +102,8 @@ func Rollout(b carta.Bucketer, at time.Time) string {
 	if b.IsNoOp() {
 		return ""
 	}
-	return shareAt(b.Percentage(), at) + " " + basis(b)
+	share, plan := shareAt(b.Percentage(), at)
+	return share + " " + basis(b) + plan
 }
 
 // basis says what a share is a share of.
@@ -125,22 +126,20 @@ func basis(b carta.Bucketer) string {
 	return "by " + strings.Join(names, ", ")
 }
 
-// shareAt returns the share that a percentage is at a time, and of a ramp how it
-// goes on.
-func shareAt(p carta.Percentage, at time.Time) string {
+// shareAt returns the share that a percentage is at a time, and of a ramp that has
+// not ended what it is up to.
+func shareAt(p carta.Percentage, at time.Time) (share, plan string) {
 	v, err := p.Value(at)
 	r, isRamp := rampOf(p)
 	switch {
 	case err != nil:
-		return "an unknown share"
-	case !isRamp:
-		return Share(v)
+		return "an unknown share", ""
+	case !isRamp || !at.Before(r.end):
+		return Share(v), ""
 	case at.Before(r.start):
-		return "0 % (a ramp " + r.String() + ")"
-	case at.Before(r.end):
-		return Share(v) + " now (a ramp " + r.String() + ")"
+		return "0 %", " now (a ramp " + r.String() + ")"
 	}
-	return Share(v)
+	return Share(v), " now (a ramp " + r.String() + ")"
 }
 
 // Share returns a percentage as people say it, without the noise of binary
@@ -156,6 +155,16 @@ func Share(share targeting.Value) string {
 		return style{short: true}.value(share)
 	}
 	return strconv.FormatFloat(f*100, 'g', 6, 64) + " %"
+}
+
+// Ramp returns the plan of a percentage that is a ramp: "from 0 % at
+// 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z". It is empty for others.
+func Ramp(p carta.Percentage) string {
+	r, ok := rampOf(p)
+	if !ok {
+		return ""
+	}
+	return r.String()
 }
 
 // A ramp is what a percentage that changes over time consists of.

@@ -22,6 +22,19 @@ func atMost(phrases []string, what string) []string {
 	return append(phrases[:maxPhrases-1:maxPhrases-1], fmt.Sprintf("%d more %s", more, what))
 }
 
+// newClientData says what client data a new flag has.
+func newClientData(text targeting.JSON) []string {
+	data, err := store.ParseClientData(text)
+	if err != nil || data.Kind() != targeting.KindObject {
+		return clientDataDifference("", text)
+	}
+	var all []string
+	for _, m := range data.Members() {
+		all = append(all, keyPhrase(m.Key, " is "+style{short: true}.value(m.Value)))
+	}
+	return atMost(all, "keys of client data")
+}
+
 // clientDataDifference says which keys of client data changed.
 func clientDataDifference(before, after targeting.JSON) []string {
 	if before == after {

@@ -47,7 +47,7 @@ func Difference(before, after *store.Flag) []string {
 	case before == nil && after == nil:
 		return nil
 	case before == nil:
-		return append([]string{Cut("created, "+newState(after), maxPhrase)}, clientDataDifference("", after.ClientData)...)
+		return append([]string{Cut("created, "+newState(after), maxPhrase)}, newClientData(after.ClientData)...)
 	case after == nil:
 		return []string{Cut("deleted, was "+State(before, time.Now()), maxPhrase)}
 	case storedAlike(before, after):
@@ -104,11 +104,11 @@ func storedAlike(a, b *store.Flag) bool {
 	return errA == nil && errB == nil && string(textA) == string(textB)
 }
 
-// Time returns a time as people and programs read it, in UTC, or "never" for the
+// Time returns a time as people and programs read it, in UTC, or "unknown" for the
 // zero time.
 func Time(t time.Time) string {
 	if t.IsZero() {
-		return "never"
+		return "unknown"
 	}
 	return t.UTC().Format(time.RFC3339)
 }

@@ -74,10 +74,10 @@ func TestState(t *testing.T) {
 		"on for 12.5 % by all attributes": made(enabled, by(0.125)),
 		"on for 7 % at random":            made(enabled, random),
 		"on where country = DE":           made(enabled, where(germany)),
-		"on where country = DE and age >= 18 and plan in pro, team":                                            made(enabled, where(germany, adults)),
+		"on where country = DE and age >= 18 and plan in (pro, team)":                                            made(enabled, where(germany, adults)),
 		"on where country = DE; without attributes, for 10 % by user_id":                                       made(enabled, where(germany), by(0.1, "user_id")),
 		"on for every request with attributes; without attributes, for 10 % by user_id":                        made(enabled, where(one()), by(0.1, "user_id")),
-		"on for 25 % now (a ramp from 0 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z) by user_id": made(enabled, ramp(0, 0.5)),
+		"on for 25 % by user_id now (a ramp from 0 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z)": made(enabled, ramp(0, 0.5)),
 		`on for "a lot" by user_id`:         stored(t, `"bucketer": {"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "Percentage", "value": "a lot"}, "key_whitelist": ["user_id"]}`),
 		"on for an unknown share at random": stored(t, `"bucketer": {"type": "PercentageBucketer", "percentage": {"type": "LinearRampPercentage", "final_value": "x", "initial_time": 5}}`),
 	} {
@@ -88,7 +88,7 @@ func TestState(t *testing.T) {
 	// A ramp before it begins and after it ends.
 	f := made(enabled, ramp(0.1, 0.5))
 	for at, want := range map[time.Time]string{
-		start.Add(-time.Hour):     "on for 0 % (a ramp from 10 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z) by user_id",
+		start.Add(-time.Hour):     "on for 0 % by user_id now (a ramp from 10 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z)",
 		start.Add(24 * time.Hour): "on for 50 % by user_id",
 	} {
 		if got := words.State(f, at); got != want {
@@ -112,9 +112,9 @@ func TestCondition(t *testing.T) {
 		"city = Köln":              one(carta.Equal("city", "Köln")),
 		`city = "São Paulo"`:       one(carta.Equal("city", "São Paulo")),
 		`x = "a\u001b[31m\u202eb"`: one(carta.Equal("x", "a\x1b[31m\u202eb")),
-		`x not in 1, "1", null`:    one(carta.NotIn("x", 1, "1", nil)),
+		`x not in (1, "1", null)`:    one(carta.NotIn("x", 1, "1", nil)),
 		"x in []":                  one(carta.NewCheck("x", carta.OpIn, []any{})),
-		`x in [1, "a"], 2`:         one(carta.NewCheck("x", carta.OpIn, []any{[]any{1, "a"}, 2})),
+		`x in ([1, "a"], 2)`:         one(carta.NewCheck("x", carta.OpIn, []any{[]any{1, "a"}, 2})),
 		`x = {"a": "b"}`:           one(carta.Equal("x", map[string]any{"a": "b"})),
 		`"a b" = 1`:                one(carta.Equal("a b", 1)),
 		`"a:b" = 1`:                one(carta.Equal("a:b", 1)),
@@ -142,7 +142,7 @@ func TestDifference(t *testing.T) {
 		{made(), made(), nil},
 		{nil, made(), []string{"created, off"}},
 		{nil, made(enabled), []string{"created, on for everyone"}},
-		{nil, made(by(0.1, "user_id"), data(`{"owner": "web"}`)), []string{"created, off; when switched on, for 10 % by user_id", `client data: owner is now "web"`}},
+		{nil, made(by(0.1, "user_id"), data(`{"owner": "web"}`)), []string{"created, off; when switched on, for 10 % by user_id", `client data: owner is "web"`}},
 		{made(), nil, []string{"deleted, was off"}},
 		{made(enabled, where(germany)), nil, []string{"deleted, was on where country = DE"}},
 		{made(), made(enabled), []string{"switched on"}},
@@ -203,7 +203,7 @@ func TestLength(t *testing.T) {
 			t.Errorf("%d characters: %s", n, text)
 		}
 	}
-	if got, want := words.Difference(made(), made(where(one(carta.In("x", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))))), "condition added: x in 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, … 2 more"; len(got) != 1 || got[0] != want {
+	if got, want := words.Difference(made(), made(where(one(carta.In("x", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))))), "condition added: x in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, … 2 more)"; len(got) != 1 || got[0] != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
