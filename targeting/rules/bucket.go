@@ -1,0 +1,211 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/flipper-go/flipper/internal/xxhash"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
+)
+
+// A bucketing puts requests into buckets by an attribute.
+type bucketing struct {
+	by    path
+	seed  uint64          // the hash of the salt
+	carta *carta.Bucketer // for HashCarta; nil for HashXXH64
+}
+
+func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error) {
+	if b.by, err = newPath(join(at, "by"), by); err != nil {
+		return b, err
+	}
+	if salt != "" && !utf8.ValidString(salt) {
+		return b, invalid(join(at, "salt"), "is not valid Unicode")
+	}
+	switch hash {
+	case "", HashXXH64:
+		if salt == "" {
+			salt = flag
+		}
+		b.seed = xxhash.Sum64(salt, 0)
+		return b, nil
+	case HashCarta:
+		switch {
+		case salt != "":
+			return b, invalid(join(at, "salt"), "does not go with the hash %s, which knows no salt: leave it out", hash)
+		case by[0] == '/':
+			return b, invalid(join(at, "by"), "must be a name with the hash %s, not the pointer %q", hash, by)
+		}
+		bucketer := carta.NewConsistentHashBucketer(carta.FixedPercentage(1), by)
+		b.carta = &bucketer
+		return b, nil
+	}
+	return b, invalid(join(at, "hash"), "%q is not known: write %s or %s", string(hash), HashXXH64, HashCarta)
+}
+
+// maxFloatKey is from where on the doubles are not all ints, so that a float is no
+// key.
+const maxFloatKey = 1 << 53
+
+// bucket returns the bucket of a request. ok is false if the attribute is missing, or
+// is no key.
+func (b *bucketing) bucket(r *targeting.Request) (bucket int, ok bool) {
+	v, ok := b.by.find(r)
+	if !ok {
+		return 0, false
+	}
+	if b.carta != nil {
+		if !isKey(v) {
+			return 0, false
+		}
+		return b.carta.Bucket(r) * (Buckets / 100), true
+	}
+	if text, isText := v.AsText(); isText {
+		if text == "" || !utf8.ValidString(text) {
+			return 0, false
+		}
+		return int(xxhash.Sum64(text, b.seed) % Buckets), true
+	}
+	var buf [24]byte
+	key, ok := appendNumberKey(buf[:0], v)
+	if !ok {
+		return 0, false
+	}
+	return int(xxhash.Sum64(key, b.seed) % Buckets), true
+}
+
+func isKey(v targeting.Value) bool {
+	if text, ok := v.AsText(); ok {
+		return text != "" && utf8.ValidString(text)
+	}
+	var buf [24]byte
+	_, ok := appendNumberKey(buf[:0], v)
+	return ok
+}
+
+// appendNumberKey appends the key of a number: an int in decimal, and a float that is
+// one. ok is false for other values.
+func appendNumberKey(b []byte, v targeting.Value) (key []byte, ok bool) {
+	if i, ok := v.AsInt(); ok {
+		return strconv.AppendInt(b, i, 10), true
+	}
+	if f, ok := v.AsFloat(); ok {
+		if f != math.Trunc(f) || math.Abs(f) >= maxFloatKey {
+			return b, false
+		}
+		return strconv.AppendInt(b, int64(f), 10), true
+	}
+	if v.Kind() == targeting.KindInt {
+		return v.AppendJSON(b), true
+	}
+	return b, false
+}
+
+// A split shares out requests between variants.
+type split struct {
+	random bool
+	bucketing
+	shares []share
+	ramp   *ramp // of the last share
+}
+
+// A share is the range of buckets up to an end, from where the one before ends.
+type share struct {
+	end     int
+	variant *targeting.Variant
+}
+
+// pick returns what a split serves a request, or nil if the request goes on to the
+// next rule. rule tells the draws of a request apart.
+func (s *split) pick(r *targeting.Request, rule int) *targeting.Variant {
+	var bucket int
+	if s.random {
+		bucket = draw(r, rule)
+	} else {
+		var ok bool
+		if bucket, ok = s.bucket(r); !ok {
+			return nil
+		}
+	}
+	return s.at(bucket, r)
+}
+
+// at returns the variant of a bucket, or nil beyond the last share.
+func (s *split) at(bucket int, r *targeting.Request) *targeting.Variant {
+	for i := range s.shares {
+		if bucket < s.shares[i].end {
+			return s.shares[i].variant
+		}
+	}
+	if s.ramp == nil {
+		return nil
+	}
+	begin := 0
+	if len(s.shares) > 0 {
+		begin = s.shares[len(s.shares)-1].end
+	}
+	if bucket < begin+s.ramp.share(now(r)) {
+		return s.ramp.variant
+	}
+	return nil
+}
+
+// draw draws a bucket. A request that has one draw for all evaluations of a flag, so
+// that they agree, has another one for each rule: those who went on from one rule
+// must not be drawn by the next for the same reason.
+func draw(r *targeting.Request, rule int) int {
+	if !r.Drawn {
+		return rand.IntN(Buckets)
+	}
+	drawn := math.Float64bits(r.Random)
+	var key [8]byte
+	for i := range key {
+		key[i] = byte(drawn >> (8 * i))
+	}
+	return int(xxhash.Sum64(key[:], uint64(rule)) % Buckets)
+}
+
+// now returns the time of a request: one for all that is asked about it.
+func now(r *targeting.Request) time.Time {
+	if r.Time.IsZero() {
+		r.Time = time.Now()
+	}
+	return r.Time
+}
+
+// A ramp is a share that changes with time. Times are in microseconds since 1970.
+type ramp struct {
+	variant    *targeting.Variant
+	from, to   int
+	start, end int64
+}
+
+// share returns the share at a time, rounded down.
+func (p *ramp) share(at time.Time) int {
+	now := at.UnixMicro()
+	switch {
+	case now < p.start:
+		return p.from
+	case now >= p.end:
+		return p.to
+	}
+	// The product may be beyond 64 bits.
+	change := p.to - p.from
+	high, low := bits.Mul64(uint64(max(change, -change)), uint64(now-p.start))
+	quotient, rest := bits.Div64(high, low, uint64(p.end-p.start))
+	if change >= 0 {
+		return p.from + int(quotient)
+	}
+	if rest > 0 {
+		quotient++
+	}
+	return p.from - int(quotient)
+}
