@@ -12,6 +12,7 @@ import (
 	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // maxQuestions is how many flags [FeatureFlagClient.EvaluateNames] asks a store
@@ -28,21 +29,21 @@ const maxQuestions = 16
 func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, attrs ...Attr) []Evaluation {
 	s, r := newBatch(ctx, attrs)
 	evaluations := make([]Evaluation, len(names))
-	var view snapshot.View // one state for all
+	var b batch
 	if c.flags != nil {
-		view = c.flags.Load()
+		b.view, b.viewed = c.flags.Load(), true
 	}
 	var unknown []int
 	for i, name := range names {
 		if pinned := c.pinned(s, name); pinned != nil {
-			c.evaluatePin(ctx, &r, &evaluations[i], pinned)
+			c.evaluatePin(ctx, &b, &r, &evaluations[i], pinned)
 			continue
 		}
 		var f *store.Flag
 		known := false
 		switch {
 		case c.flags != nil:
-			f, known = view.Peek(name)
+			f, known = b.view.Peek(name)
 		case c.peeker != nil:
 			f, known = c.peeker.Peek(name)
 		}
@@ -50,13 +51,13 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 			unknown = append(unknown, i)
 			continue
 		}
-		c.evaluateFound(ctx, s, &r, &evaluations[i], name, f, nil)
+		c.evaluateFound(ctx, &b, s, &r, &evaluations[i], name, f, nil)
 	}
 	if len(unknown) == 0 {
 		return evaluations
 	}
 	for i, answer := range c.ask(ctx, names, unknown) {
-		c.evaluateFound(ctx, s, &r, &evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
+		c.evaluateFound(ctx, &b, s, &r, &evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
 	}
 	return evaluations
 }
@@ -67,30 +68,54 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 // be listed there are no evaluations, only the error; ctx bounds the time.
 func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
 	s, r := newBatch(ctx, attrs)
-	evaluations := make(map[string]Evaluation)
+	b := batch{listed: make(listedFlags)}
+	failures := make(map[string]error)
 	for f, err := range c.List(ctx) {
-		var name string
 		unreadable, ok := errors.AsType[*store.UnreadableError](err)
 		switch {
 		case err == nil:
-			name = f.Name
+			b.listed[f.Name] = f
 		case ok:
-			name = unreadable.Name
+			b.listed[unreadable.Name], failures[unreadable.Name] = nil, err
 		default:
 			return nil, err
 		}
+	}
+	evaluations := make(map[string]Evaluation, len(b.listed))
+	for name, f := range b.listed {
 		var e Evaluation
 		if pinned := c.pinned(s, name); pinned != nil {
-			c.evaluatePin(ctx, &r, &e, pinned)
+			c.evaluatePin(ctx, &b, &r, &e, pinned)
 		} else {
-			c.evaluateFound(ctx, s, &r, &e, name, f, err)
+			c.evaluateFound(ctx, &b, s, &r, &e, name, f, failures[name])
 		}
 		evaluations[name] = e
 	}
 	return evaluations, nil
 }
 
-// newBatch gives what the evaluations for one request share: the scope of the
+// A batch is where the conditions of flags that are asked together find other flags:
+// in one state of the store, if it has one.
+type batch struct {
+	view   snapshot.View
+	viewed bool
+	listed listedFlags
+}
+
+func (b *batch) flags(ctx context.Context, c *FeatureFlagClient) rules.Flags {
+	if pins := scopeOf(ctx).pins; pins != nil {
+		return &pinnedFlags{c, ctx, pins}
+	}
+	switch {
+	case b.viewed:
+		return viewFlags{b.view}
+	case b.listed != nil:
+		return b.listed
+	}
+	return &storedFlags{c, ctx}
+}
+
+// newBatch returns what the evaluations for one request share: the scope of the
 // context, and a request, which remembers what the flags have in common. They are
 // not one struct with the context, so that the attributes stay on the stack.
 func newBatch(ctx context.Context, attrs []Attr) (*scope, targeting.Request) {
@@ -104,7 +129,7 @@ func newBatch(ctx context.Context, attrs []Attr) (*scope, targeting.Request) {
 	return s, r
 }
 
-// pinned gives what a scope has pinned of a flag, or nil.
+// pinned returns what a scope has pinned of a flag, or nil.
 func (c *FeatureFlagClient) pinned(s *scope, name string) *pin {
 	if s.pins == nil {
 		return nil
@@ -112,36 +137,37 @@ func (c *FeatureFlagClient) pinned(s *scope, name string) *pin {
 	return s.pins.get(pinKey{c, name})
 }
 
-// evaluateFound evaluates what the store has given, and pins it if the scope is one
+// evaluateFound evaluates what the store has returned, and pins it if the scope is one
 // that pins. A flag of nil without an error is one that does not exist.
-func (c *FeatureFlagClient) evaluateFound(ctx context.Context, s *scope, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
+func (c *FeatureFlagClient) evaluateFound(ctx context.Context, b *batch, s *scope, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
 	if f == nil && err == nil {
 		err = store.ErrNotFound
 	}
 	if s.pins == nil || err != nil && ctx.Err() != nil {
-		c.evaluateInto(ctx, r, e, name, f, err)
+		c.evaluateInto(ctx, b, r, e, name, f, err)
 		return
 	}
-	c.evaluatePin(ctx, r, e, s.pins.add(pinKey{c, name}, f, err))
+	c.evaluatePin(ctx, b, r, e, s.pins.add(pinKey{c, name}, f, err))
 }
 
-func (c *FeatureFlagClient) evaluatePin(ctx context.Context, r *targeting.Request, e *Evaluation, pinned *pin) {
+func (c *FeatureFlagClient) evaluatePin(ctx context.Context, b *batch, r *targeting.Request, e *Evaluation, pinned *pin) {
 	r.Random, r.Drawn = pinned.random, true
-	c.evaluateInto(ctx, r, e, pinned.key.name, pinned.flag, pinned.err)
+	c.evaluateInto(ctx, b, r, e, pinned.key.name, pinned.flag, pinned.err)
 	r.Drawn = false
 }
 
 // evaluateInto makes an evaluation in place.
-func (c *FeatureFlagClient) evaluateInto(ctx context.Context, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
-	if err != nil {
-		e.Reason, e.Err = ReasonError, err
-	} else {
-		e.Enabled, e.Reason, e.Err = f.Evaluate(r)
+func (c *FeatureFlagClient) evaluateInto(ctx context.Context, b *batch, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
+	d := targeting.NoDecision
+	if err == nil {
+		var flags rules.Flags
+		if f.Rules().Asks() != nil {
+			flags = b.flags(ctx, c)
+		}
+		d, err = f.Evaluate(r, flags)
 	}
-	date(e, c.dated, name)
-	if c.observers != nil {
-		c.observers.tell(ctx, name, *e, r.Attrs)
-	}
+	*e = evaluationOf(d, err, false)
+	c.tell(ctx, name, e, r.Attrs)
 }
 
 type answer struct {

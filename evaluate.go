@@ -34,18 +34,44 @@ const (
 
 // An Evaluation is an answer, and how it came about.
 type Evaluation struct {
-	// Enabled is the answer. If there is an error, it is the caller's default.
+	// Enabled says whether the flag is on. If there is an error, it is the caller's
+	// default. Of a flag whose variants are no booleans it says whether another
+	// variant than the off variant is served.
 	Enabled bool
+	// Variant names what is served: on or off, if the flag defines no variants. It is
+	// empty if there is an error.
+	Variant string
+	// Value is the variant's value. If there is an error, it is the caller's default.
+	Value targeting.Value
 	// Reason says what decided.
 	Reason Reason
+	// Rule is the position of the rule that decided, from 0, or -1 if none did.
+	Rule int
+	// RuleName is the rule's name, if it has one.
+	RuleName string
 	// Err says why there is no answer: it matches [store.ErrNotFound],
-	// [store.ErrUnreadable], [store.ErrUnavailable], the context's error, or
-	// [carta.ErrKind] where the Python client would raise TypeError. It is
-	// nil unless Reason is [ReasonError].
+	// [store.ErrUnreadable], [store.ErrUnavailable], the context's error,
+	// [rules.ErrDepth], [ErrType], or [carta.ErrKind] where the Python client would
+	// raise TypeError. It is nil unless Reason is [ReasonError].
 	Err error
 	// Age is how long ago the store last knew that the flag is as it was
 	// evaluated. It is 0 for stores that read what is current.
 	Age time.Duration
+}
+
+// evaluationOf returns the evaluation for a decision, or for the error in its place.
+// Then otherwise is what the caller gets.
+func evaluationOf(d targeting.Decision, err error, otherwise bool) Evaluation {
+	e := Evaluation{Enabled: d.Enabled, Reason: d.Reason, Rule: d.Rule, RuleName: d.RuleName, Err: err}
+	switch {
+	case err != nil:
+		e.Enabled, e.Value = otherwise, targeting.Bool(otherwise)
+	case d.Variant != nil:
+		e.Variant, e.Value = d.Variant.Name, d.Variant.Value
+	default: // disabled, with rules that cannot be read
+		e.Value = targeting.Bool(false)
+	}
+	return e
 }
 
 // IsEnabled reports whether a flag is on for a request with these attributes and
@@ -58,8 +84,7 @@ func (c *FeatureFlagClient) IsEnabled(ctx context.Context, name string, attrs ..
 	return c.IsEnabledOr(ctx, name, false, attrs...)
 }
 
-// IsEnabledOr is [FeatureFlagClient.IsEnabled] with another answer than false for
-// when there is none.
+// IsEnabledOr is [FeatureFlagClient.IsEnabled] with a default other than false.
 func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) bool {
 	return c.isEnabled(ctx, name, c.peek(name), otherwise, attrs)
 }
@@ -70,87 +95,98 @@ func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store
 	if f != nil && isPlain(f) && c.observers == nil && scopeOf(ctx).pins == nil {
 		return f.Enabled
 	}
-	on, reason, err := c.evaluate(ctx, name, f, attrs)
+	d, err := c.evaluate(ctx, name, f, attrs)
 	if err == nil && c.observers == nil {
-		return on
+		return d.Enabled
 	}
-	return c.answer(ctx, name, otherwise, on, reason, err, attrs)
+	return c.answer(ctx, name, otherwise, d, err, attrs)
 }
 
-// answer gives the caller's default if there is an error, and tells of both, the
+// answer returns the caller's default if there is an error, and tells of both, the
 // error and the evaluation, whoever wants to know.
-func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise, on bool, reason Reason, err error, attrs []Attr) bool {
+func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise bool, d targeting.Decision, err error, attrs []Attr) bool {
 	if err != nil {
 		c.reports.report(ctx, name, err)
-		on = otherwise
 	}
-	if c.observers != nil {
-		e := Evaluation{Enabled: on, Reason: reason, Err: err}
-		date(&e, c.dated, name)
-		c.observers.tell(ctx, name, e, attrs)
-	}
-	return on
+	e := evaluationOf(d, err, otherwise)
+	c.tell(ctx, name, &e, attrs)
+	return e.Enabled
 }
 
-// Evaluate is [FeatureFlagClient.IsEnabled] with the reason, and with the error
-// instead of a report.
+// tell completes an evaluation, and tells the observers of it.
+func (c *FeatureFlagClient) tell(ctx context.Context, name string, e *Evaluation, attrs []Attr) {
+	date(e, c.dated, name)
+	if c.observers != nil {
+		c.observers.tell(ctx, name, *e, attrs)
+	}
+}
+
+// Evaluate is [FeatureFlagClient.IsEnabled] with the variant, its value and the
+// reason, and with the error instead of a report.
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
 	return c.EvaluateOr(ctx, name, false, attrs...)
 }
 
-// EvaluateOr is [FeatureFlagClient.Evaluate] with another answer than false for
-// when there is none.
+// EvaluateOr is [FeatureFlagClient.Evaluate] with a default other than false.
 func (c *FeatureFlagClient) EvaluateOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) Evaluation {
-	on, reason, err := c.evaluate(ctx, name, c.peek(name), attrs)
-	if err != nil {
-		on = otherwise
-	}
-	e := Evaluation{Enabled: on, Reason: reason, Err: err}
-	date(&e, c.dated, name)
-	if c.observers != nil {
-		c.observers.tell(ctx, name, e, attrs)
-	}
+	d, err := c.evaluate(ctx, name, c.peek(name), attrs)
+	e := evaluationOf(d, err, otherwise)
+	c.tell(ctx, name, &e, attrs)
 	return e
 }
 
 // evaluate evaluates a flag that was found in memory; if that is nil, it asks the
 // store.
-func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, attrs []Attr) (on bool, reason Reason, err error) {
+func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, attrs []Attr) (targeting.Decision, error) {
 	s := scopeOf(ctx)
 	if s.pins != nil {
 		return c.evaluatePinned(ctx, name, f, s, attrs)
 	}
 	if f == nil {
+		var err error
 		if f, err = c.find(ctx, name); err != nil {
-			return false, ReasonError, err
+			return targeting.NoDecision, err
 		}
 	}
 	if isPlain(f) { // to make a request of it would take longer than to answer
-		return f.Evaluate(nil)
+		return plainDecision(f), nil
 	}
-	return f.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs})
+	r := targeting.Request{Attrs: attrs, Inherited: s.attrs}
+	if f.Rules().Asks() != nil {
+		return c.evaluateAsking(ctx, f, &r)
+	}
+	return f.Evaluate(&r, nil)
 }
 
 // isPlain reports whether a flag answers Enabled to everybody. It does not look at
 // Enabled: processors cannot foresee it, and to be wrong costs them more than the
 // answer.
 func isPlain(f *store.Flag) bool {
-	return len(f.Conditions) == 0 && f.Bucketer.IsNoOp()
+	return len(f.Conditions) == 0 && f.Bucketer.IsNoOp() && f.Rules().IsZero()
 }
 
-func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (on bool, reason Reason, err error) {
+// plainDecision returns the decision of a flag that is plain.
+func plainDecision(f *store.Flag) targeting.Decision {
+	if f.Enabled {
+		return targeting.Decision{Enabled: true, Reason: ReasonStatic, Variant: targeting.OnOff(true), Rule: -1}
+	}
+	return targeting.Decision{Reason: ReasonDisabled, Variant: targeting.OnOff(false), Rule: -1}
+}
+
+func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (targeting.Decision, error) {
 	key := pinKey{c, name}
+	var err error
 	if f == nil && s.pins.get(key) == nil {
 		// The store is asked without a lock, so that a slow flag delays no other.
 		f, err = c.find(ctx, name)
 		if err != nil && ctx.Err() != nil {
-			return false, ReasonError, err // that one caller gave up says nothing about the flag
+			return targeting.NoDecision, err // that one caller gave up says nothing about the flag
 		}
 	}
-	return s.pins.evaluate(key, f, err, s, attrs)
+	return s.pins.evaluate(ctx, key, f, err, s, attrs)
 }
 
-// peek gives the flag if the store holds it in memory, or nil.
+// peek returns the flag if the store holds it in memory, or nil.
 func (c *FeatureFlagClient) peek(name string) *store.Flag {
 	if c.flags != nil {
 		return c.flags.Load().Find(name)
@@ -162,7 +198,7 @@ func (c *FeatureFlagClient) peek(name string) *store.Flag {
 	return nil
 }
 
-// find gives the flag if peek gave nil: the store may know that there is none.
+// find returns the flag if peek returned nil: the store may know that there is none.
 func (c *FeatureFlagClient) find(ctx context.Context, name string) (*store.Flag, error) {
 	if c.peeker != nil {
 		if f, known := c.peeker.Peek(name); known {

@@ -57,7 +57,7 @@ func TestHook(t *testing.T) {
 			t.Errorf("%s: off", what)
 		}
 		got := hook.take()
-		if len(got) != 1 || got[0].Name != "flag" || got[0].Evaluation != (flipper.Evaluation{Enabled: true, Reason: flipper.ReasonTargetingMatch}) {
+		if len(got) != 1 || got[0].Name != "flag" || got[0].Evaluation != (flipper.Evaluation{Enabled: true, Variant: "on", Value: targeting.Bool(true), Reason: flipper.ReasonTargetingMatch, Rule: -1}) {
 			t.Errorf("%s told %+v", what, got)
 		}
 		if len(second.take()) != 1 {

@@ -100,23 +100,31 @@ func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
 
 // evaluate evaluates a pinned flag for the attributes of a scope and of the call.
 // If it is not pinned yet, what was found becomes its pin.
-func (p *pins) evaluate(key pinKey, f *store.Flag, err error, s *scope, attrs []Attr) (bool, Reason, error) {
+func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err error, s *scope, attrs []Attr) (targeting.Decision, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	pinned := p.findOrAppend(key, f, err)
 	switch {
 	case pinned.err != nil:
-		return false, ReasonError, pinned.err
+		p.mu.Unlock()
+		return targeting.NoDecision, pinned.err
 	case isPlain(pinned.flag):
-		return pinned.flag.Evaluate(nil)
-	case p.count == 1 || len(attrs) > 0:
-		return pinned.flag.Evaluate(&targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true})
+		p.mu.Unlock()
+		return plainDecision(pinned.flag), nil
+	case pinned.flag.Rules().Asks() != nil:
+		p.mu.Unlock() // the flags that it asks are pinned too
+		r := targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true}
+		return pinned.flag.Evaluate(&r, &pinnedFlags{key.client, ctx, p})
+	}
+	defer p.mu.Unlock()
+	if p.count == 1 || len(attrs) > 0 {
+		r := targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true}
+		return pinned.flag.Evaluate(&r, nil)
 	}
 	if p.scope != s {
 		p.request, p.scope = &targeting.Request{Inherited: s.attrs, Time: p.time, Drawn: true}, s
 	}
 	p.request.Random = pinned.random
-	return pinned.flag.Evaluate(p.request)
+	return pinned.flag.Evaluate(p.request, nil)
 }
 
 // find gives the pin of a key, or nil. The caller holds p.mu, as that of the

@@ -44,8 +44,9 @@ func ExampleFlag_Evaluate() {
 		Name: "MY_FLAG", Enabled: true,
 		Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))},
 	}
-	fmt.Println(flag.Evaluate(&targeting.Request{Attrs: []targeting.Attr{{Name: "plan", Value: targeting.Text("free")}}}))
-	// Output: false DEFAULT <nil>
+	decision, err := flag.Evaluate(&targeting.Request{Attrs: []targeting.Attr{{Name: "plan", Value: targeting.Text("free")}}}, nil)
+	fmt.Println(decision.Variant.Name, decision.Reason, err)
+	// Output: off DEFAULT <nil>
 }
 
 func ExampleFlag_Meta() {

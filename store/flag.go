@@ -13,6 +13,7 @@ import (
 
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 const (
@@ -36,18 +37,24 @@ type Flag struct {
 	// Enabled is the switch: a flag that is not enabled is off for everyone.
 	Enabled bool
 
-	// Conditions say whom the flag is on for: all must hold.
+	// Conditions are those of Carta's model: all must hold. If the flag has rules,
+	// they are what Python clients see, and nothing else.
 	Conditions []carta.Condition
 
-	// Bucketer says for which share of the traffic the flag is on.
+	// Bucketer is that of Carta's model: it says for which share of the traffic the
+	// flag is on. If the flag has rules, it is what Python clients see.
 	Bucketer carta.Bucketer
+
+	rules rules.Ruleset // what ClientData says of them
 
 	// Created is when the flag was created, in whole seconds. It is the zero
 	// time if the stored form has something else than a number of seconds there.
 	Created time.Time
 
 	// ClientData is metadata of the flag's users, a JSON object as a rule. Empty
-	// stands for {}. The text is kept as it was written.
+	// stands for {}. The text is kept as it was written. Names that begin with $ are
+	// reserved: the flag's rules are under [RulesKey]. Set those with
+	// [Flag.SetRules]; what is changed here by hand counts once it was stored.
 	ClientData targeting.JSON
 
 	// Revision identifies this state of the flag in the store that it is from.
@@ -100,12 +107,6 @@ const (
 	fieldConditions = "conditions"
 	fieldBucketer   = "bucketer"
 )
-
-// Evaluate decides whether the flag is on for a request. See
-// [carta.Evaluate], which it calls with the flag's parts.
-func (f *Flag) Evaluate(r *targeting.Request) (on bool, reason targeting.Reason, err error) {
-	return carta.Evaluate(f.Enabled, f.Conditions, f.Bucketer, r)
-}
 
 // Clone gives a copy that can be modified. Its parts are immutable or copied.
 func (f *Flag) Clone() *Flag {
@@ -316,7 +317,7 @@ func decode(name string, text targeting.JSON) (*Flag, error) {
 	s.named = string(targeting.AppendText(quoted[:0], name)) == string(targeting.GetField(fields, fieldName))
 	made.flag = Flag{
 		Name: name, Enabled: s.enabled, Created: s.createdTime(), ClientData: s.clientData,
-		Conditions: s.conditions, Bucketer: s.bucketer, stored: s,
+		Conditions: s.conditions, Bucketer: s.bucketer, rules: readRules(name, s.clientData), stored: s,
 	}
 	return &made.flag, nil
 }

@@ -67,7 +67,7 @@ func FuzzFlag(f *testing.F) {
 			t.Fatalf("%s became %s", text, written)
 		}
 		r := &targeting.Request{Attrs: []targeting.Attr{{Name: "user_id", Value: targeting.Int(1)}}, Random: 0.5, Drawn: true}
-		if _, _, err := read.Evaluate(r); err != nil && !errors.Is(err, carta.ErrKind) {
+		if _, err := read.Evaluate(r, nil); err != nil && !errors.Is(err, carta.ErrKind) {
 			t.Fatalf("error %v does not match ErrKind", err)
 		}
 	})

@@ -140,8 +140,8 @@ func (c itemCase) checkRead(t *testing.T) {
 	c.compare(t, "canonical form", canonicalItem(t, f, targeting.JSON(raw)), c.Rewritten)
 
 	if c.Enabled != nil && string(c.Enabled) != "null" {
-		on, _, err := f.Evaluate(&targeting.Request{Time: time.UnixMicro(c.NowMicros)})
-		got := strconv.FormatBool(on)
+		d, err := f.Evaluate(&targeting.Request{Time: time.UnixMicro(c.NowMicros)}, nil)
+		got := strconv.FormatBool(d.Enabled)
 		if err != nil {
 			got = `"error"`
 		}
@@ -273,8 +273,8 @@ func TestVectorsEvaluate(t *testing.T) {
 		if c.OrderDependent || c.NeedsKeyOrder {
 			special++
 		}
-		on, _, err := f.Evaluate(&targeting.Request{Attrs: vectors.Attrs(t, c.Attributes), Time: time.UnixMicro(c.NowMicros)})
-		got := strconv.FormatBool(on)
+		d, err := f.Evaluate(&targeting.Request{Attrs: vectors.Attrs(t, c.Attributes), Time: time.UnixMicro(c.NowMicros)}, nil)
+		got := strconv.FormatBool(d.Enabled)
 		if err != nil {
 			got = `"error"`
 		}

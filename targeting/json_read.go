@@ -105,6 +105,34 @@ func AppendFieldsWithin(fields, inner []Field, text JSON, name string) (outer, w
 	return set.fields, innerSet.fields, nil
 }
 
+// SplitList reads the text of a JSON list and returns the exact texts of its elements,
+// all of which are valid.
+func SplitList(text JSON) ([]JSON, error) {
+	s := jsonscan.Scanner{Text: string(text)}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	if s.Peek(0) != '[' {
+		return nil, s.Errorf("a list is needed")
+	}
+	var elements []JSON
+	more, err := s.Begin(']')
+	for ; more; more, err = s.Next(']') {
+		element, err := s.Skipped(1)
+		if err != nil {
+			return nil, err
+		}
+		elements = append(elements, JSON(element))
+	}
+	if err == nil {
+		err = s.End()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return elements, nil
+}
+
 // A fieldSet collects the members of an object. It is handed on by value, so that
 // the room that a caller brings can stay on the caller's stack.
 type fieldSet struct {

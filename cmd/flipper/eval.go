@@ -15,6 +15,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 func (p *program) evalCommand() *cli.Command {
@@ -25,8 +26,10 @@ func (p *program) evalCommand() *cli.Command {
 		Description: valueHelp + `
 
 Without NAME, reads JSON lines from standard input, and answers each with one:
-  {"item": <stored form>, "attributes": {...}, "now": <seconds since 1970, optional>}
-  {"enabled": true, "reason": "STATIC"}, or {"error": "..."}
+  {"item": <stored form>, "attributes": {...}, "now": <seconds since 1970, optional>,
+   "others": [<stored forms of flags that conditions ask, optional>]}
+  {"enabled": true, "variant": "on", "value": true, "reason": "STATIC", "rule": null},
+  or {"error": "..."}
 The store is not asked then. The order of attributes counts.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "attributes", Usage: "attributes as a JSON object, after those given as arguments"},
@@ -61,19 +64,34 @@ func (p *program) eval(ctx context.Context, c *cli.Command, s *opened) error {
 		return s.noSuchFlag(ctx, name, err)
 	}
 	r := &targeting.Request{Attrs: attrs, Time: now}
-	on, reason, err := f.Evaluate(r)
+	d, err := f.Evaluate(r, askedFlags{ctx, s})
 	if err != nil {
 		return fmt.Errorf("evaluate %s: %w", words.Name(name), err)
 	}
 	if asJSON(c) {
-		err = p.printf("%s", answerOf(on, reason))
+		err = p.printf("%s", answerOf(d))
 	} else {
-		err = p.printAnswer(f, r, on, reason)
+		err = p.printAnswer(f, r, d.Enabled, d.Reason)
 	}
-	if err == nil && c.Bool("exit-code") && !on {
+	if err == nil && c.Bool("exit-code") && !d.Enabled {
 		return &codedError{code: exitOff}
 	}
 	return err
+}
+
+// askedFlags are the flags of a store that conditions can ask.
+type askedFlags struct {
+	ctx   context.Context
+	store *opened
+}
+
+// Target is what [rules.Flags] asks for.
+func (a askedFlags) Target(name string) (rules.Target, error) {
+	f, err := a.store.Get(a.ctx, name)
+	if err != nil {
+		return rules.Target{}, err
+	}
+	return f.Target(), nil
 }
 
 func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) error {

@@ -183,7 +183,7 @@ func TestEvalAnswersAtOnce(t *testing.T) {
 	for range 3 {
 		_, err := io.WriteString(r.stdin, `{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1}}}`+"\n")
 		must(t, err)
-		r.reads(r.stdout, `^\{"enabled": true, "reason": "STATIC"\}\n$`)
+		r.reads(r.stdout, `^\{"enabled": true, "variant": "on", "value": true, "reason": "STATIC", "rule": null\}\n$`)
 	}
 	must(t, r.stdin.Close())
 	r.ends(0)

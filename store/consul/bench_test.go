@@ -58,7 +58,7 @@ func BenchmarkCheck(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				f, _ := s.Peek(names[i%len(names)])
-				if on, _, _ := f.Evaluate(request); !on {
+				if d, _ := f.Evaluate(request, nil); !d.Enabled {
 					b.Fatal("off")
 				}
 				i++
@@ -74,7 +74,7 @@ func BenchmarkCheck(b *testing.B) {
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				if on, _, _ := (*floor.Load())[names[i%len(names)]].Evaluate(request); !on {
+				if d, _ := (*floor.Load())[names[i%len(names)]].Evaluate(request, nil); !d.Enabled {
 					b.Fatal("off")
 				}
 				i++

@@ -442,8 +442,8 @@ func (c replyCase) checkGet(t *testing.T, s store.Store) {
 			t.Fatal(err)
 		}
 		sameForeign(t, f, want)
-		on, _, err := f.Evaluate(&targeting.Request{})
-		if got := strconv.FormatBool(on); err != nil || got != string(c.ClientIsEnabled) {
+		d, err := f.Evaluate(&targeting.Request{}, nil)
+		if got := strconv.FormatBool(d.Enabled); err != nil || got != string(c.ClientIsEnabled) {
 			t.Errorf("%s: enabled is %s, %v; want %s", c.Note, got, err, c.ClientIsEnabled)
 		}
 	}
@@ -471,9 +471,9 @@ func TestForeignEqualChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for age, want := range map[int]bool{4: false, 6: false, 10: true} {
-		on, _, err := f.Evaluate(&targeting.Request{Attrs: []targeting.Attr{{Name: "a", Value: targeting.Int(int64(age))}}})
-		if err != nil || on != want {
-			t.Errorf("%d: on is %t, %v", age, on, err)
+		d, err := f.Evaluate(&targeting.Request{Attrs: []targeting.Attr{{Name: "a", Value: targeting.Int(int64(age))}}}, nil)
+		if err != nil || d.Enabled != want {
+			t.Errorf("%d: on is %t, %v", age, d.Enabled, err)
 		}
 	}
 }
