@@ -344,6 +344,14 @@ func TestImage(t *testing.T) {
 		t.Errorf("files %q, want %q", files, want)
 	}
 
+	// On the image's own addresses it needs certificates, or a word that it does not.
+	exposed := exec.CommandContext(t.Context(), img.command[0], img.command[1:]...)
+	exposed.Env, exposed.Dir, exposed.SysProcAttr = []string{"FLIPPER_LISTEN=" + img.environment["FLIPPER_LISTEN"], "FLIPPER_ENV_FILE="}, "/", img.inside(root)
+	if output, err := exposed.CombinedOutput(); err == nil || !strings.Contains(string(output), "--insecure") {
+		t.Errorf("without certificates: %v, %s", err, output)
+	}
+	img.start(t, root, map[string]string{"FLIPPER_LISTEN": ":0", "FLIPPER_INSECURE": "true"})
+
 	// Where it may not write, it says so.
 	command := exec.CommandContext(t.Context(), img.command[0], append(slices.Clone(img.command[1:]), "--store", "bolt:/etc/flags.db")...)
 	command.Env, command.Dir, command.SysProcAttr = []string{"FLIPPER_ENV_FILE="}, "/", img.inside(root)

@@ -32,6 +32,7 @@ type config struct {
 	certificates    *Certificates
 	httpTLS         bool
 	pprof           bool
+	insecure        bool
 	thrift          []thrift.ServerOption
 }
 
@@ -79,6 +80,11 @@ func WithHTTPTLS() Option { return func(c *config) { c.httpTLS = true } }
 // can ask for them can slow the server down and read parts of its memory. The
 // default is not to.
 func WithPprof() Option { return func(c *config) { c.pprof = true } }
+
+// WithInsecure allows Thrift to listen on addresses other than loopback without
+// TLS and client certificates, and profiles to be served there: whoever reaches
+// the server is trusted. The log warns of it. The default is to refuse both.
+func WithInsecure() Option { return func(c *config) { c.insecure = true } }
 
 // WithShutdownTimeout sets how long calls in flight may take to finish once the
 // server is to stop; then they are cut off. The default is

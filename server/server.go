@@ -5,7 +5,10 @@
 // service over a store, and, over HTTP, health, metrics and, if asked for,
 // profiles.
 //
-//	err := server.Run(ctx, flags, server.WithListen(":9090"))
+//	err := server.Run(ctx, flags, server.WithListen(":9090"), server.WithCertificates(certificates))
+//
+// Whoever reaches the Thrift port without TLS and client certificates can change
+// flags, so [Run] refuses to listen on addresses other than loopback without them.
 //
 // # HTTP
 //
@@ -40,33 +43,43 @@ import (
 //
 // It serves whether or not the store can be read, and says in /readyz and in its
 // log whether it can.
+//
+// Run refuses to listen on addresses other than loopback without TLS and client
+// certificates, and to serve profiles there: see [ErrUnprotected],
+// [ErrProfilesExposed] and [WithInsecure].
 func Run(ctx context.Context, s store.Store, opts ...Option) error {
-	c := config{listen: DefaultListen, http: DefaultHTTP, shutdownTimeout: DefaultShutdownTimeout, logger: slog.Default()}
+	c, err := newConfig(opts)
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, s)
+}
+
+func newConfig(opts []Option) (*config, error) {
+	c := &config{listen: DefaultListen, http: DefaultHTTP, shutdownTimeout: DefaultShutdownTimeout, logger: slog.Default()}
 	for _, opt := range opts {
-		opt(&c)
+		opt(c)
 	}
 	if c.certificates != nil {
 		c.tls = c.certificates.TLSConfig()
 	}
 	if c.httpTLS && c.certificates == nil {
-		return errors.New("HTTP over TLS needs certificates")
+		return nil, errors.New("HTTP over TLS needs certificates")
 	}
-	return c.run(ctx, s)
+	return c, nil
 }
 
 func (c *config) run(ctx context.Context, s store.Store) error {
-	listener, err := listen(ctx, "Thrift", c.listen)
-	if err != nil {
-		return err
-	}
-	defer listener.Close()
-	var httpListener net.Listener
-	if c.http != "" {
-		if httpListener, err = listen(ctx, "HTTP", c.http); err != nil {
+	var listeners [2]net.Listener
+	for i, e := range c.endpoints() {
+		l, err := c.listenOn(ctx, e)
+		if err != nil {
 			return err
 		}
-		defer httpListener.Close()
+		defer l.Close()
+		listeners[i] = l
 	}
+	listener, httpListener := listeners[0], listeners[1]
 
 	monitor, census := newMonitor(s, c.logger), &census{store: s, logger: c.logger}
 	health := &health{monitor: monitor}
@@ -151,16 +164,30 @@ func (c *config) secure(l net.Listener) net.Listener {
 	return tls.NewListener(l, c.certificates.httpConfig())
 }
 
-func listen(ctx context.Context, what, address string) (net.Listener, error) {
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", address)
+// listenOn binds the address of an endpoint, unless others could reach it and must
+// not.
+func (c *config) listenOn(ctx context.Context, e endpoint) (net.Listener, error) {
+	what, address := e.name, e.address
+	var exposure error // the reason why only this machine may reach the address
+	listen := net.ListenConfig{Control: func(_, resolved string, _ syscall.RawConn) error {
+		exposure = e.allow(resolved)
+		if c.insecure {
+			return nil
+		}
+		return exposure
+	}}
+	l, err := listen.Listen(ctx, "tcp", address)
 	switch {
+	case exposed(err):
+		return nil, e.refused(err)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, fmt.Errorf("%s cannot listen on %s: another program does; stop it, or choose another address: %w", what, address, err)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("%s cannot listen on %s: ports below 1024 need privileges; choose a higher one: %w", what, address, err)
 	case err != nil:
 		return nil, fmt.Errorf("%s cannot listen on %q: write HOST:PORT, where HOST is an address of this machine, as in 127.0.0.1:9090: %w", what, address, err)
+	case exposure != nil:
+		c.logger.Warn("insecure: other machines can reach this address: "+exposure.Error(), slog.String("address", l.Addr().String()))
 	}
 	return l, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -60,6 +61,7 @@ func serveFlags() []cli.Flag {
 		stringFlag("tls-key", "file with the certificate's private key (PEM)", ""),
 		stringFlag("tls-client-ca", "file with the authorities (PEM) of which a client must have a certificate", ""),
 		boolFlag("http-tls", "serve the HTTP endpoints over TLS too, with the same certificate; clients need none there"),
+		boolFlag("insecure", "trust whoever can connect: listen beyond loopback without client certificates"),
 		boolFlag("pprof", "serve Go's profiles under /debug/pprof/ of the HTTP address"),
 		stringFlag("log-format", "text or json", "text"),
 		stringFlag("log-level", "debug, info, warn or error", "info"),
@@ -106,6 +108,10 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	addresses := addressOptions(c, certificates)
+	if err := checkExposure(server.Check(ctx, addresses...)); err != nil {
+		return err // before there is a file of flags
+	}
 	url := defaultStore
 	if c.IsSet("store") {
 		url = c.String("store")
@@ -116,9 +122,7 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	supervisor := newSupervisor(os.Getenv(notifySocketVariable), logger)
-	opts := []server.Option{
-		server.WithListen(c.String("listen")),
-		server.WithHTTP(c.String("http")),
+	opts := slices.Concat(addresses, []server.Option{
 		server.WithPlace(s.String()),
 		server.WithVersion(version()),
 		server.WithMetricLabels(id.metricLabels()),
@@ -130,7 +134,15 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 			thrift.WithMaxConnections(c.Int("max-connections")),
 			thrift.WithIdleTimeout(c.Duration("idle-timeout")),
 		),
-	}
+	})
+	defer reloadOnHangup(certificates, logger)()
+	return checkExposure(server.Run(ctx, s.Backend(), opts...))
+}
+
+// addressOptions returns the options on where the server listens, and on who may
+// reach it. certificates may be nil.
+func addressOptions(c *cli.Command, certificates *server.Certificates) []server.Option {
+	opts := []server.Option{server.WithListen(c.String("listen")), server.WithHTTP(c.String("http"))}
 	if certificates != nil {
 		opts = append(opts, server.WithCertificates(certificates))
 	}
@@ -140,8 +152,21 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	if c.Bool("pprof") {
 		opts = append(opts, server.WithPprof())
 	}
-	defer reloadOnHangup(certificates, logger)()
-	return server.Run(ctx, s.Backend(), opts...)
+	if c.Bool("insecure") {
+		opts = append(opts, server.WithInsecure())
+	}
+	return opts
+}
+
+// checkExposure adds to the error of an address that others can reach what to do.
+func checkExposure(err error) error {
+	switch {
+	case errors.Is(err, server.ErrUnprotected):
+		return usagef("%w; set --tls-cert, --tls-key and --tls-client-ca, listen on 127.0.0.1, or trust the whole network with --insecure", err)
+	case errors.Is(err, server.ErrProfilesExposed):
+		return usagef("%w; leave out --pprof, set --http to an address on 127.0.0.1, or trust the whole network with --insecure", err)
+	}
+	return err
 }
 
 // metricLabels gives the labels that every metric has. The names differ from

@@ -288,7 +288,10 @@ func TestServeErrors(t *testing.T) {
 		{[]string{"--http-tls"}, "--http-tls needs --tls-cert and --tls-key"},
 		{[]string{"--pprof", "--http", ""}, "--pprof needs an address: set --http"},
 		{[]string{"--listen", "127.0.0.1"}, "missing port"},
-		{[]string{"--listen", "192.0.2.1:0"}, "cannot assign requested address"},
+		{[]string{"--listen", "192.0.2.1:0", "--insecure"}, "cannot assign requested address"},
+		{[]string{"--listen", ":0"}, "set --tls-cert, --tls-key and --tls-client-ca, listen on 127.0.0.1, or trust the whole network with --insecure"},
+		{[]string{"--listen", ":0", "--tls-cert", good.certificate, "--tls-key", good.key}, "set --tls-cert, --tls-key and --tls-client-ca"},
+		{[]string{"--listen", "127.0.0.1:0", "--http", ":0", "--pprof"}, "leave out --pprof, set --http to an address on 127.0.0.1, or"},
 	} {
 		args := append([]string{"serve", "--store", "memory:"}, c.args...)
 		command := exec.CommandContext(t.Context(), binary, args...)
@@ -411,6 +414,29 @@ func TestServeGuideHasMetrics(t *testing.T) {
 	}
 	if len(documented) > 0 {
 		t.Errorf("the guide has metrics that are not shown: %v", documented)
+	}
+	must(t, p.stop(t, syscall.SIGTERM))
+}
+
+// What others could reach is refused before there is a file of flags, and served
+// with a warning if the network is trusted.
+func TestServeExposed(t *testing.T) {
+	directory := t.TempDir()
+	command := exec.CommandContext(t.Context(), binary, "serve")
+	command.Dir = directory
+	command.Env = append(os.Environ(), "FLIPPER_LISTEN=:0", "FLIPPER_HTTP=127.0.0.1:0")
+	output, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 || !strings.Contains(string(output), "--insecure") {
+		t.Errorf("%v: %s", err, output)
+	}
+	if files, err := os.ReadDir(directory); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v, want an empty directory", files, err)
+	}
+	t.Setenv("FLIPPER_INSECURE", "true")
+	p := serve(t, directory, "--listen", ":0")
+	if !strings.Contains(p.log.String(), `level=WARN msg="insecure: other machines can reach this address`) {
+		t.Errorf("nothing warns:\n%s", p.log)
 	}
 	must(t, p.stop(t, syscall.SIGTERM))
 }

@@ -269,6 +269,8 @@ func TestStore(t *testing.T) {
 func TestRefusedValues(t *testing.T) {
 	for _, c := range []struct{ values, want string }{
 		{`{}`, "repository"},
+		{`{image: {repository: x}}`, "set tls.existingSecret and tls.clientCertificates, or"},
+		{`{image: {repository: x}, tls: {existingSecret: z}}`, "set tls.existingSecret and tls.clientCertificates, or"},
 		{`{image: {repository: x}, replicas: 2}`, "a file of flags has one server"},
 		{`{image: {repository: x}, store: {url: "redis://x", existingSecret: z}}`, "not both"},
 		{`{image: {repository: x}, tls: {http: true}}`, "need tls.existingSecret"},

@@ -55,6 +55,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (or .Values.tls.clientCertificates .Values.tls.http) (not .Values.tls.existingSecret) }}
 {{- fail "tls.clientCertificates and tls.http need tls.existingSecret" }}
 {{- end }}
+{{- if not (or .Values.insecure (and .Values.tls.existingSecret .Values.tls.clientCertificates)) }}
+{{- fail "whoever reaches the service could change flags: set tls.existingSecret and tls.clientCertificates, or, if all that reach it are trusted, insecure" }}
+{{- end }}
 {{- end }}
 
 {{- define "flipper.httpScheme" -}}
@@ -138,6 +141,10 @@ spec:
           value: {{ .Values.log.format }}
         - name: FLIPPER_SHUTDOWN_TIMEOUT
           value: {{ printf "%ds" (int .Values.shutdownTimeoutSeconds) }}
+        {{- if .Values.insecure }}
+        - name: FLIPPER_INSECURE
+          value: "true"
+        {{- end }}
         {{- if .Values.tls.existingSecret }}
         - name: FLIPPER_TLS_CERT
           value: /etc/flipper/tls/tls.crt

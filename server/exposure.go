@@ -1,0 +1,121 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+var (
+	// ErrUnprotected says that Thrift would listen on an address other than
+	// loopback without TLS and client certificates. [WithInsecure] allows it.
+	ErrUnprotected = errors.New("without TLS and client certificates, whoever reaches it can change flags")
+
+	// ErrProfilesExposed says that HTTP would serve profiles on an address other
+	// than loopback. [WithInsecure] allows it.
+	ErrProfilesExposed = errors.New("whoever reaches its profiles can read parts of the memory")
+)
+
+// Check returns the error with which [Run] would refuse these options, and nil if
+// it would not. It opens nothing. The error matches [ErrUnprotected] or
+// [ErrProfilesExposed] if an address needs protection that it does not have. An
+// address that cannot be listened on is left for Run to report.
+func Check(ctx context.Context, opts ...Option) error {
+	c, err := newConfig(opts)
+	if err != nil || c.insecure {
+		return err
+	}
+	for _, e := range c.endpoints() {
+		// Resolving the address is left to the package net, which then stops
+		// before it binds.
+		look := net.ListenConfig{Control: func(_, address string, _ syscall.RawConn) error {
+			if err := e.allow(address); err != nil {
+				return err
+			}
+			return errLooked
+		}}
+		l, err := look.Listen(ctx, "tcp", e.address)
+		if err == nil {
+			return errors.Join(errors.New("the address was bound while it was checked"), l.Close())
+		}
+		if exposed(err) {
+			return e.refused(err)
+		}
+	}
+	return nil
+}
+
+// errLooked ends a look at an address.
+var errLooked = errors.New("only looked")
+
+func exposed(err error) bool {
+	return errors.Is(err, ErrUnprotected) || errors.Is(err, ErrProfilesExposed)
+}
+
+// An endpoint is an address that the server listens on.
+type endpoint struct {
+	name    string
+	address string
+	// exposure is the reason why only this machine may reach the address, nil if
+	// others may too.
+	exposure error
+}
+
+// endpoints returns that of Thrift, and after it that of HTTP if it is served.
+func (c *config) endpoints() []endpoint {
+	all := []endpoint{{name: "Thrift", address: c.listen}}
+	if !c.clientsVerified() {
+		all[0].exposure = ErrUnprotected
+	}
+	if c.http != "" {
+		all = append(all, endpoint{name: "HTTP", address: c.http})
+		if c.pprof {
+			// With TLS too: HTTP asks clients for no certificates.
+			all[1].exposure = ErrProfilesExposed
+		}
+	}
+	return all
+}
+
+// clientsVerified reports whether Thrift's clients need a certificate.
+func (c *config) clientsVerified() bool {
+	switch {
+	case c.certificates != nil:
+		return c.certificates.files.ClientCA != ""
+	case c.tls == nil:
+		return false
+	}
+	ownCheck := c.tls.VerifyPeerCertificate != nil || c.tls.VerifyConnection != nil
+	return c.tls.ClientAuth == tls.RequireAndVerifyClientCert || c.tls.ClientAuth == tls.RequireAnyClientCert && ownCheck
+}
+
+// allow refuses an address to bind to, as the package net resolved it, if others
+// can reach it and must not.
+func (e endpoint) allow(resolved string) error {
+	if e.exposure == nil || isLoopback(resolved) {
+		return nil
+	}
+	return e.exposure
+}
+
+// isLoopback reports whether only this machine reaches an address. Without an IP,
+// as in :9090, an address is on all interfaces.
+func isLoopback(resolved string) bool {
+	address, err := netip.ParseAddrPort(resolved)
+	return err == nil && address.Addr().Unmap().IsLoopback()
+}
+
+func (e endpoint) refused(err error) error {
+	reason := ErrUnprotected
+	if errors.Is(err, ErrProfilesExposed) {
+		reason = ErrProfilesExposed
+	}
+	return fmt.Errorf("%s on %q is reachable from other machines: %w", e.name, e.address, reason)
+}
