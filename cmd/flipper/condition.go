@@ -76,7 +76,7 @@ func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opene
 	if err := change(args[0], conditions); err != nil {
 		return s.noSuchFlag(ctx, args[0], err)
 	}
-	return p.changed(ctx, c, s, "changed", args[0])
+	return p.changed(ctx, c, s, args[0], retargeted)
 }
 
 func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened) error {
@@ -87,7 +87,7 @@ func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened
 	if err := s.SetConditions(ctx, name); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
-	return p.changed(ctx, c, s, "changed", name)
+	return p.changed(ctx, c, s, name, retargeted)
 }
 
 // parseConditions reads one condition of checks, or stored forms.

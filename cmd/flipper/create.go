@@ -49,17 +49,5 @@ func (p *program) create(ctx context.Context, c *cli.Command, s *opened) error {
 	if err != nil {
 		return err
 	}
-	return p.changed(ctx, c, s, "created", name)
-}
-
-// changed tells of a change that was made: with -o json, the flag as it is now.
-func (p *program) changed(ctx context.Context, c *cli.Command, s *opened, verb, name string) error {
-	if !asJSON(c) {
-		return p.printf("%s %s", verb, words.Name(name))
-	}
-	f, err := s.Get(ctx, name)
-	if err != nil {
-		return err
-	}
-	return p.printFlag(c, f)
+	return p.changed(ctx, c, s, name, created)
 }

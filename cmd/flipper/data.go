@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/words"
+	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
 
@@ -60,10 +62,25 @@ func (p *program) mergeData(ctx context.Context, c *cli.Command, s *opened) erro
 	if err != nil {
 		return err
 	}
-	if err := s.SetClientData(ctx, name, data); err != nil {
+	return p.changeData(ctx, c, s, name, func() error { return s.SetClientData(ctx, name, data) })
+}
+
+// changeData changes client data, and says what that changed.
+func (p *program) changeData(ctx context.Context, c *cli.Command, s *opened, name string, change func() error) error {
+	before, err := s.Get(ctx, name)
+	if err == nil {
+		err = change()
+	}
+	if err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
-	return p.changed(ctx, c, s, "changed", name)
+	return p.changed(ctx, c, s, name, func(after *store.Flag) string {
+		differences := words.Difference(before, after)
+		if len(differences) == 0 {
+			return "nothing changed"
+		}
+		return strings.Join(differences, "\n    ")
+	})
 }
 
 // parseData reads key=value arguments, an object, or an object from the input.

@@ -57,6 +57,6 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 		if asJSON(c) {
 			return nil
 		}
-		return p.printf("destroyed %s", words.Name(name))
+		return p.printf("%s: destroyed", words.Name(name))
 	})
 }

@@ -90,7 +90,7 @@ func TestUnreadableFlag(t *testing.T) {
 		{"export " + file, "exported 1 flags", 1},
 		{"import " + file, "unchanged 1", 0},
 		{"import --dry-run --prune " + file, "- BAD: deleted, was unreadable", 0},
-		{"destroy BAD --yes", "destroyed BAD", 0},
+		{"destroy BAD --yes", "BAD: destroyed", 0},
 		{"import --prune --yes " + empty, "deleted GOOD", 0},
 	} {
 		stdout, stderr, code := outcome(t, append(strings.Fields(c.args), "--store", url)...)
@@ -108,7 +108,7 @@ func TestManageOverTLS(t *testing.T) {
 	c := newCertificate(t, t.TempDir(), 1, time.Now().Add(time.Hour))
 	p := serve(t, t.TempDir(), "--tls-cert", c.certificate, "--tls-key", c.key, "--tls-client-ca", c.certificate, "--store", "memory:")
 	url := "thrifts://" + p.thrift + "?ca=" + c.certificate
-	if got := flipperRun(t, "create", "X", "--store", url+"&cert="+c.certificate+"&key="+c.key); got != "created X\n" {
+	if got := flipperRun(t, "create", "X", "--store", url+"&cert="+c.certificate+"&key="+c.key); got != "X: created, off; flipper enable X switches it on for everyone\n" {
 		t.Error(got)
 	}
 	plain := serve(t, t.TempDir(), "--store", "memory:")

@@ -127,7 +127,7 @@ func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, nam
 	if err := s.SetBucketer(ctx, name, b); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
-	return p.changed(ctx, c, s, "changed", name)
+	return p.changed(ctx, c, s, name, retargeted)
 }
 
 func (p *program) rolloutOff(ctx context.Context, c *cli.Command, s *opened) error {
@@ -138,5 +138,5 @@ func (p *program) rolloutOff(ctx context.Context, c *cli.Command, s *opened) err
 	if err := s.SetBucketer(ctx, name, carta.NoBucketer()); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
-	return p.changed(ctx, c, s, "changed", name)
+	return p.changed(ctx, c, s, name, retargeted)
 }

@@ -17,7 +17,7 @@ func (p *program) enableCommand() *cli.Command {
 		Description: "From then on the flag's conditions and rollout decide; without any it is on for all.",
 		Metadata:    completesFlags,
 		Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-			return p.switchFlags(ctx, c, s, "enabled", s.Enable)
+			return p.switchFlags(ctx, c, s, s.Enable)
 		}),
 	}
 }
@@ -29,12 +29,12 @@ func (p *program) disableCommand() *cli.Command {
 		ArgsUsage: "NAME...",
 		Metadata:  completesFlags,
 		Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-			return p.switchFlags(ctx, c, s, "disabled", s.Disable)
+			return p.switchFlags(ctx, c, s, s.Disable)
 		}),
 	}
 }
 
-func (p *program) switchFlags(ctx context.Context, c *cli.Command, s *opened, verb string, do func(context.Context, string) error) error {
+func (p *program) switchFlags(ctx context.Context, c *cli.Command, s *opened, do func(context.Context, string) error) error {
 	flags, err := names(c)
 	if err != nil {
 		return err
@@ -43,6 +43,6 @@ func (p *program) switchFlags(ctx context.Context, c *cli.Command, s *opened, ve
 		if err := do(ctx, name); err != nil {
 			return err
 		}
-		return p.changed(ctx, c, s, verb, name)
+		return p.changed(ctx, c, s, name, state)
 	})
 }

@@ -171,7 +171,7 @@ func TestTerminalConfirmation(t *testing.T) {
 	if exists, err := features.Exists(t.Context(), "A"); !exists || err != nil {
 		t.Fatalf("destroyed without a yes: %t, %v", exists, err)
 	}
-	answer([]string{"y", "Enter"}, `(?s)destroyed A\ndestroyed B\nflipper: there is no flag MISSING .*code 3\n> $`)
+	answer([]string{"y", "Enter"}, `(?s)A: destroyed\nB: destroyed\nflipper: there is no flag MISSING .*code 3\n> $`)
 }
 
 // An import leaves a flag as it is that somebody changes meanwhile, and says in

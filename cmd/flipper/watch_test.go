@@ -172,7 +172,7 @@ func TestWrongPassword(t *testing.T) {
 			t.Errorf("%s: %s", url, text)
 		}
 	}
-	if got := flipperRun(t, "create", "X", "--store", "redis://:right@"+address); got != "created X\n" {
+	if got := flipperRun(t, "create", "X", "--store", "redis://:right@"+address); got != "X: created, off; flipper enable X switches it on for everyone\n" {
 		t.Error(got)
 	}
 }
