@@ -6,6 +6,7 @@ package flipper
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -20,13 +21,19 @@ import (
 // does not name keep their exact text. If data cannot be stored, the error
 // matches [store.ErrInvalid]; if there is no such flag, [store.ErrNotFound].
 func (c *FeatureFlagClient) SetClientData(ctx context.Context, name string, data map[string]any) error {
-	if err := c.setClientData(ctx, name, data); err != nil {
+	if err := c.setClientData(ctx, name, data, false); err != nil {
 		return fmt.Errorf("set client data of flag %q: %w", name, err)
 	}
 	return nil
 }
 
-func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data map[string]any) error {
+// errHeld ends an update of a flag that has all the data already.
+var errHeld = errors.New("the flag has this client data")
+
+// setClientData merges data into a flag's client data. If onlyNew is set and the
+// flag has all of it when it is read for the write, nothing is written, and the
+// handlers of the post event are not called.
+func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data map[string]any, onlyNew bool) error {
 	if _, err := mergeClientData("", data); err != nil {
 		return err
 	}
@@ -45,9 +52,15 @@ func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data
 		return err
 	}
 	stored, err := store.Update(ctx, c.store, name, func(f *store.Flag) (err error) {
+		if onlyNew && holds(f.ClientData, data) {
+			return errHeld
+		}
 		f.ClientData, err = mergeClientData(f.ClientData, data)
 		return err
 	})
+	if errors.Is(err, errHeld) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -58,6 +71,23 @@ func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data
 		}
 	}
 	return c.events.emit(ctx, event)
+}
+
+// holds reports whether client data has all of data, whose values are texts.
+func holds(text targeting.JSON, data map[string]any) bool {
+	if len(data) == 0 {
+		return true
+	}
+	held, err := clientDataMap(text)
+	if err != nil {
+		return false
+	}
+	for key, value := range data {
+		if got, ok := held[key].(string); !ok || got != value {
+			return false
+		}
+	}
+	return true
 }
 
 // ClientData gives a flag's client data. Its values are nil, bool, int64,

@@ -179,27 +179,49 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 
 // Register creates those of the declared flags that are not stored, with their
 // default, and with description, owner and expires (as 2006-01-02) in their client
-// data. A flag that is stored stays as it is, whatever is declared. Call it when
-// the program starts; several may do so at once. It registers as many as it can,
-// and returns the errors joined: call it again until there is none, if the store
-// may be down when the program starts. Two declarations of one name give an error that
-// matches [store.ErrInvalid], and nothing is created.
+// data. Of a flag that is stored it refreshes these three in the client data, if
+// they are declared and differ. It changes nothing else, whatever is declared: the
+// flag stays enabled or disabled, and keeps its conditions, its rollout and its
+// other client data. What is not declared stays as it is stored.
+//
+// Call it when the program starts; several programs may do so at once. It registers
+// as many flags as it can, and returns the errors joined: call it again until there
+// is none, if the store may be down when the program starts. Two declarations of one
+// name return an error that matches [store.ErrInvalid], and nothing is changed.
 func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...*Declaration) error {
 	if err := checkDeclarations(declarations); err != nil {
 		return err
 	}
 	var failed []error
 	for _, d := range declarations {
-		// Most are there: to ask first spares the handlers of events.
-		exists, err := c.isStored(ctx, d.name)
-		if err == nil && !exists {
-			_, err = c.Create(ctx, d.name, WithEnabled(d.byDefault), WithClientData(d.clientData()))
-		}
-		if err != nil && !errors.Is(err, store.ErrExists) {
+		if err := c.registerOne(ctx, d); err != nil {
 			failed = append(failed, err)
 		}
 	}
 	return errors.Join(failed...)
+}
+
+func (c *FeatureFlagClient) registerOne(ctx context.Context, d *Declaration) error {
+	data := d.clientData()
+	// Most flags are there: to ask first spares the handlers of events.
+	f, err := c.store.Get(ctx, d.name)
+	if errors.Is(err, store.ErrNotFound) || err == nil && c.isStale(d.name) {
+		_, err = c.Create(ctx, d.name, WithEnabled(d.byDefault), WithClientData(data))
+		if !errors.Is(err, store.ErrExists) {
+			return err
+		}
+		f, err = c.store.Get(ctx, d.name)
+	}
+	switch {
+	case errors.Is(err, store.ErrUnreadable):
+		return nil // it can be replaced, but not changed
+	case err == nil && !holds(f.ClientData, data):
+		err = c.setClientData(ctx, d.name, data, true)
+	}
+	if err != nil {
+		return fmt.Errorf("register flag %q: %w", d.name, err)
+	}
+	return nil
 }
 
 func checkDeclarations(declarations []*Declaration) error {

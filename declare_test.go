@@ -5,7 +5,9 @@ package flipper_test
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,6 +18,7 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
 )
 
 const web flipper.Namespace = "web"
@@ -137,8 +140,11 @@ func TestRegister(t *testing.T) {
 	}
 	several.Wait()
 
-	if stored(t, s, "fuzzy") != fuzzy || stored(t, s, "typo") != typo {
-		t.Error("a stored flag was changed")
+	if stored(t, s, "fuzzy") != fuzzy {
+		t.Error("a stored flag was changed, and nothing is declared of it")
+	}
+	if got, want := stored(t, s, "typo"), strings.Replace(typo, `"odd": true`, `"odd": true, "client_data": {"owner": "team-search"}, "conditions": [], "bucketer": {"type": "NoOpBucketer"}`, 1); got != want {
+		t.Errorf("stored is %s, want %s", got, want)
 	}
 	if f := mustGet(t, c, "web.new_ui"); !f.Enabled {
 		t.Error("the default is not stored")
@@ -151,6 +157,87 @@ func TestRegister(t *testing.T) {
 	if f := mustGet(t, c, "more.typo"); f.Enabled || f.ClientData != "" {
 		t.Errorf("%+v", f)
 	}
+}
+
+// Register refreshes what is declared of a flag, and nothing else.
+func TestRegisterRefreshes(t *testing.T) {
+	s := newFaultyStore()
+	c := flipper.New(s, quiet())
+	d := flipper.Declare("flag", flipper.Default(true),
+		flipper.Description("new"), flipper.Owner("team-web"), flipper.Expires(2030, time.June, 1))
+	const rules = `"$rules": {"version": 1, "off": "off", "default": "on"}`
+	putStored(t, s, "flag", `{"feature_name": "flag", "is_enabled": false, "meta": {"created_date": 1, "odd": true, "client_data": `+
+		`{"owner": "team-old", "ticket": 1, "description": 7, `+rules+`}, "conditions": [], "bucketer": {"type": "NoOpBucketer"}}}`)
+	before := mustGet(t, c, "flag")
+
+	var events []string
+	c.Events().On(flipper.PreSetClientData, func(_ context.Context, e flipper.Event) error {
+		events = append(events, "pre "+e.ClientData["owner"].(string))
+		return nil
+	})
+	c.Events().On(flipper.PostSetClientData, func(_ context.Context, e flipper.Event) error {
+		events = append(events, "post "+e.ClientData["owner"].(string))
+		return nil
+	})
+	must(t, c.Register(t.Context(), d))
+	if got, want := mustGet(t, c, "flag").ClientData, targeting.JSON(`{"owner": "team-web", "ticket": 1, "description": "new", `+rules+`, "expires": "2030-06-01"}`); got != want {
+		t.Errorf("client data %s, want %s", got, want)
+	}
+	after := mustGet(t, c, "flag").Clone()
+	after.ClientData, after.Revision = before.ClientData, before.Revision
+	if text, was := encoded(t, after), encoded(t, before); text != was {
+		t.Errorf("it was %s, and is %s", was, text)
+	}
+	if want := []string{"pre team-web", "post team-web"}; !slices.Equal(events, want) {
+		t.Errorf("events %q, want %q", events, want)
+	}
+
+	// Nothing differs any more, or is declared: nothing is written.
+	puts := s.puts.Load()
+	must(t, c.Register(t.Context(), d))
+	must(t, c.Register(t.Context(), flipper.Declare("flag")))
+	if s.puts.Load() != puts || len(events) != 2 {
+		t.Errorf("%d writes and %q for nothing", s.puts.Load()-puts, events)
+	}
+
+	// A handler may refuse.
+	refused := errors.New("refused")
+	remove := c.Events().On(flipper.PreSetClientData, func(context.Context, flipper.Event) error { return refused })
+	err := c.Register(t.Context(), flipper.Declare("flag", flipper.Owner("team-other")))
+	wantErr(t, err, refused)
+	if !strings.Contains(err.Error(), `register flag "flag"`) || s.puts.Load() != puts {
+		t.Error(err)
+	}
+	remove()
+
+	// Somebody else changes the flag between the look and the write: both count.
+	other := flipper.New(s, quiet())
+	change := sync.OnceFunc(func() {
+		must(t, other.Enable(t.Context(), "flag"))
+		must(t, other.SetClientData(t.Context(), "flag", map[string]any{"owner": "team-new"}))
+	})
+	c.Events().On(flipper.PreSetClientData, func(context.Context, flipper.Event) error { change(); return nil })
+	puts = s.puts.Load()
+	must(t, c.Register(t.Context(), flipper.Declare("flag", flipper.Owner("team-new"))))
+	if f := mustGet(t, c, "flag"); !f.Enabled || s.puts.Load() != puts+2 {
+		t.Errorf("%+v after %d writes", f, s.puts.Load()-puts)
+	}
+
+	// What cannot be read, or has other client data than an object, is left alone.
+	broken := "flag"
+	s.unreadable.Store(&broken)
+	must(t, c.Register(t.Context(), d))
+	s.unreadable.Store(nil)
+	putStored(t, s, "list", `{"feature_name": "list", "is_enabled": false, "meta": {"created_date": 1, "client_data": [1]}}`)
+	wantErr(t, c.Register(t.Context(), flipper.Declare("list", flipper.Owner("x"))), store.ErrInvalid)
+	must(t, c.Register(t.Context(), flipper.Declare("list")))
+}
+
+func encoded(t *testing.T, f *store.Flag) string {
+	t.Helper()
+	text, err := store.Encode(f)
+	must(t, err)
+	return string(text)
 }
 
 func TestRegisterRefuses(t *testing.T) {

@@ -235,12 +235,16 @@ func (c *FeatureFlagClient) Exists(ctx context.Context, name string) (bool, erro
 // yes: what a mirror begins with may never have been stored.
 func (c *FeatureFlagClient) isStored(ctx context.Context, name string) (bool, error) {
 	exists, err := c.Exists(ctx, name)
-	if exists && c.dated != nil {
-		if _, stale := c.dated.Age(name); stale {
-			return false, nil
-		}
+	return exists && !c.isStale(name), err
+}
+
+// isStale reports whether what the store knows of a flag may be long outdated.
+func (c *FeatureFlagClient) isStale(name string) bool {
+	if c.dated == nil {
+		return false
 	}
-	return exists, err
+	_, stale := c.dated.Age(name)
+	return stale
 }
 
 // Enable switches a flag on: from then on its conditions and bucketer decide. If
