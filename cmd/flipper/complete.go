@@ -34,7 +34,8 @@ func completeCommand(root *cli.Command, out io.Writer) *cli.Command {
 		HideHelp:        true,
 		SkipFlagParsing: true,
 		Action: func(ctx context.Context, c *cli.Command) error {
-			typed := &typedWords{command: root, store: root.String("store")}
+			typed := newTypedWords(root)
+			typed.store = root.String("store")
 			for _, candidate := range typed.complete(ctx, c.Args().Slice()) {
 				line := candidate.text
 				if candidate.description != "" {
@@ -51,12 +52,18 @@ func completeCommand(root *cli.Command, out io.Writer) *cli.Command {
 
 type candidate struct{ text, description string }
 
-// typedWords is what was understood of a line that is not complete.
+// typedWords is what was understood of words that may not be all yet. It does not
+// need the library to have read them.
 type typedWords struct {
-	command *cli.Command // the innermost one
+	command *cli.Command   // the innermost one
+	path    []*cli.Command // from the root to command
 	store   string
 	names   int      // arguments
 	value   cli.Flag // the flag whose value is being typed
+}
+
+func newTypedWords(root *cli.Command) *typedWords {
+	return &typedWords{command: root, path: []*cli.Command{root}}
 }
 
 func (t *typedWords) complete(ctx context.Context, words []string) []candidate {
@@ -85,6 +92,9 @@ func (t *typedWords) complete(ctx context.Context, words []string) []candidate {
 		all = t.flags()
 	case len(t.command.VisibleCommands()) > 0:
 		all = commandsOf(t.command)
+		if len(t.path) == 1 {
+			all = append(all, candidate{helpWord, helpUsage})
+		}
 	case t.command.Metadata["completes"] == "flags" && t.wantsName():
 		all = namesIn(ctx, t.store)
 	}
@@ -117,8 +127,11 @@ func (t *typedWords) read(word string) {
 		}
 		return
 	}
+	if len(t.path) == 1 && word == helpWord {
+		return // what follows is as if it were not there
+	}
 	if below := t.command.Command(word); below != nil {
-		t.command = below
+		t.command, t.path = below, append(t.path, below)
 		return
 	}
 	t.names++
@@ -143,7 +156,7 @@ func (t *typedWords) flag(word string) cli.Flag {
 		return nil
 	}
 	name = strings.TrimPrefix(name, "-")
-	for _, c := range t.command.Lineage() {
+	for _, c := range t.path {
 		for _, f := range c.Flags {
 			if slices.Contains(f.Names(), name) {
 				return f
@@ -156,7 +169,7 @@ func (t *typedWords) flag(word string) cli.Flag {
 // flags gives those that the command takes.
 func (t *typedWords) flags() []candidate {
 	var all []candidate
-	for _, c := range t.command.Lineage() {
+	for _, c := range t.path {
 		for _, f := range c.Flags {
 			usage := ""
 			if documented, ok := f.(cli.DocGenerationFlag); ok {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const (
@@ -52,11 +53,15 @@ func addHelp(t *testing.T, b *strings.Builder, words []string) {
 	if len(words) > 0 {
 		help, _, _ = strings.Cut(help, "\nGLOBAL OPTIONS:")
 	}
-	help = regexp.MustCompile(`(?m)^VERSION:\n.*\n\n`).ReplaceAllString(help, "") // of this build
+	for line := range strings.SplitSeq(help, "\n") {
+		if n := utf8.RuneCountInString(line); n > 100 {
+			t.Errorf("%q: a line of the help has %d columns: %s", words, n, line)
+		}
+	}
 	fmt.Fprintf(b, "\n### %s\n\n```text\n%s\n```\n", strings.Join(append([]string{"flipper"}, words...), " "), strings.TrimRight(help, "\n"))
 	for line := range strings.SplitSeq(strings.TrimSpace(flipperRun(t, append(append([]string{"__complete"}, words...), "", "--store=thrift://127.0.0.1:1", "")...)), "\n") {
 		name, _, _ := strings.Cut(line, "\t")
-		if name != "" && name != "help" {
+		if name != "" && (name != "help" || len(words) > 0) {
 			addHelp(t, b, append(slices.Clip(words), name))
 		}
 	}

@@ -90,15 +90,11 @@ func exitCode(err error) int {
 }
 
 // isLibraryUsageError reports whether the library says that a variable's value is
-// not one of its flag, or that there is no help on something; it has no error type for that, and does not tell
+// not one of its flag; it has no error type for that, and does not tell
 // usageError.
 func isLibraryUsageError(err error) bool {
-	return strings.HasPrefix(err.Error(), "could not parse ") || strings.HasPrefix(err.Error(), noHelpTopic)
+	return strings.HasPrefix(err.Error(), "could not parse ")
 }
-
-// noHelpTopic is how the library begins what it says of help on what is no
-// command.
-const noHelpTopic = "No help topic for "
 
 // oneLine gives an error's message in one line, however many errors are in it.
 func oneLine(err error) string {

@@ -38,7 +38,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err := loadEnvironment()
 	if err == nil {
-		err = newProgram(args, stdin, stdout, stderr).command().Run(ctx, args)
+		err = newProgram(args, stdin, stdout, stderr).run(ctx)
 	}
 	if message := oneLine(err); message != "" {
 		fmt.Fprintln(stderr, "flipper:", message)
@@ -56,7 +56,19 @@ func newProgram(args []string, stdin io.Reader, stdout, stderr io.Writer) *progr
 	return &program{console: newConsole(stdin, stdout, stderr), args: args}
 }
 
-// command gives the command with all that are below it.
+func (p *program) run(ctx context.Context) error {
+	root := p.command()
+	path, err := helpTopic(root, p.args[min(1, len(p.args)):])
+	if err != nil {
+		return err
+	}
+	if path != nil {
+		return p.showHelp(path)
+	}
+	return root.Run(ctx, p.args)
+}
+
+// command returns the command with all that are below it.
 func (p *program) command() *cli.Command {
 	root := &cli.Command{
 		Name:        "flipper",
@@ -86,41 +98,21 @@ func (p *program) command() *cli.Command {
 			p.versionCommand(),
 			p.completionCommand(),
 		},
-		Action:         noCommand,
-		OnUsageError:   usageError,
 		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // main exits
 	}
 	root.Commands = append(root.Commands, completeCommand(root, p.out))
-	for _, c := range root.Commands {
-		prepare(c)
-	}
+	prepare(root)
 	return root
 }
 
 // prepare sets what all commands have in common.
 func prepare(c *cli.Command) {
 	c.OnUsageError = usageError
-	c.HideHelpCommand = true // --help is enough; a flag may be called help
+	c.HideHelp = true // the library looks for --help at some places only: see helpTopic
 	for _, below := range c.Commands {
 		prepare(below)
 	}
 	if c.Action == nil {
 		c.Action = noCommand
 	}
-}
-
-// noCommand runs if what should be a command is none.
-func noCommand(_ context.Context, c *cli.Command) error {
-	if !c.Args().Present() {
-		if c.Root() == c {
-			return cli.ShowRootCommandHelp(c)
-		}
-		return cli.ShowSubcommandHelp(c)
-	}
-	name := c.Args().First()
-	var names []string
-	for _, below := range c.VisibleCommands() {
-		names = append(names, below.Name)
-	}
-	return usagef("unknown command %q%s (see %s --help)", name, didYouMean(name, names), c.FullName())
 }
