@@ -43,7 +43,7 @@ const (
 //				log.Print(err)
 //				continue
 //			}
-//			log.Printf("%s was changed", change.Name)
+//			log.Print(change) // NEW_SEARCH: switched on
 //		}
 //	}()
 //

@@ -26,7 +26,7 @@ var imports = []struct {
 	{of: "targeting/carta", allowed: []string{"targeting", "internal/jsonscan"}},
 	{of: "targeting/rules", allowed: []string{"targeting", "targeting/carta", "internal/jsonscan", "internal/xxhash"}},
 	{of: "store", allowed: []string{"targeting", "targeting/..."}},
-	{of: ".", allowed: []string{"store", "targeting", "targeting/...", "internal/snapshot"}},
+	{of: ".", allowed: []string{"store", "targeting", "targeting/...", "internal/snapshot", "internal/words"}},
 	{of: "middleware", allowed: []string{".", "targeting", "targeting/..."}},
 	{of: "impression", allowed: []string{"."}},
 	{of: "telemetry", allowed: []string{".", "store", "targeting", "targeting/..."}},
