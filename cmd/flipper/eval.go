@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,8 @@ func (p *program) evalCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "eval",
 		Usage:     "say whether a flag is on for a request, and why",
-		ArgsUsage: "NAME [attribute=value...]",
-		Description: valueHelp + `
+		ArgsUsage: "NAME [USER_ID] [attribute=value...]",
+		Description: "A value without a name is that of user_id: flipper eval NAME 42.\n\n" + valueHelp + `
 
 Without NAME, reads JSON lines from standard input, and answers each with one:
   {"item": <stored form>, "attributes": {...}, "now": <seconds since 1970, optional>,
@@ -51,7 +52,7 @@ func (p *program) eval(ctx context.Context, c *cli.Command, s *opened) error {
 	if strings.Contains(name, "=") {
 		return usagef("the name of the flag comes first, but %q is an attribute: write %s NAME %[1]s", name, c.FullName())
 	}
-	attrs, err := parseAttributes(c.Args().Tail(), c.String("attributes"))
+	attrs, err := parseRequest(c.Args().Tail(), c.String("attributes"))
 	if err != nil {
 		return err
 	}
@@ -92,6 +93,25 @@ func (a askedFlags) Target(name string) (rules.Target, error) {
 		return rules.Target{}, err
 	}
 	return f.Target(), nil
+}
+
+// parseRequest is parseAttributes, and takes one value without a name for that of
+// user_id.
+func parseRequest(args []string, object string) ([]targeting.Attr, error) {
+	args = slices.Clone(args)
+	unnamed := ""
+	for i, arg := range args {
+		switch {
+		case strings.Contains(arg, "="):
+		case unnamed != "":
+			return nil, usagef("two values without a name, %q and %q: the first is %s, write name=value for the other", unnamed, arg, defaultBasis)
+		case arg == "":
+			return nil, usagef("a value is empty: write name=value")
+		default:
+			unnamed, args[i] = arg, defaultBasis+"="+arg
+		}
+	}
+	return parseAttributes(args, object)
 }
 
 func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) error {

@@ -10,15 +10,17 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-const rolloutHelp = `A share is written 0.1 or 10%. With --by, the same users get the flag every time,
-and stay in when the share grows: name the attribute that tells them apart, such as
-user_id, in the kind in which services give it. With --random, each evaluation
-draws anew. There are 100 buckets, and 10% turns on buckets 0 to 10: eleven of them,
-as in the Python client. A flag that has conditions does not ask its rollout when a
-request has attributes.`
+const rolloutHelp = `A share is written 0.1 or 10%. The same users get the flag every time, and stay in
+when the share grows. Users are told apart by the attribute user_id, unless --by names
+another; services have to give it in the same kind, as an int or as text. With --random,
+each evaluation draws anew. A rollout that is there keeps its own way unless told
+otherwise. There are 100 buckets, and 10% turns on buckets 0 to 10: eleven of them, as in
+the Python client. A flag that has conditions does not ask its rollout when a request
+has attributes.`
 
 func (p *program) rolloutCommand() *cli.Command {
 	return &cli.Command{
@@ -55,35 +57,48 @@ func (p *program) rolloutCommand() *cli.Command {
 
 func shareFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "by", Usage: "sticky, by this attribute; several: repeat it, or a,b"},
+		&cli.StringSliceFlag{Name: "by", Usage: "sticky, by this attribute; several: repeat it, or a,b (default: user_id)"},
 		&cli.BoolFlag{Name: "by-all", Usage: "sticky, by all attributes of the request"},
 		&cli.BoolFlag{Name: "random", Usage: "drawn anew for each evaluation"},
 	}
 }
 
-// bucketer makes what the flags of shareFlags say.
-func bucketer(c *cli.Command, share carta.Percentage) (carta.Bucketer, error) {
+// defaultBasis is the attribute that tells users apart unless another is named.
+const defaultBasis = "user_id"
+
+// bucketer returns what makes a bucketer of a share, as the flags of shareFlags say,
+// in place of one that is there.
+func bucketer(c *cli.Command, share carta.Percentage) (func(there carta.Bucketer) carta.Bucketer, error) {
 	by := c.StringSlice("by")
 	given := 0
-	for _, set := range []bool{len(by) > 0, c.Bool("by-all"), c.Bool("random")} {
+	for _, set := range []bool{c.IsSet("by"), c.Bool("by-all"), c.Bool("random")} {
 		if set {
 			given++
 		}
 	}
 	switch {
-	case given != 1:
-		return carta.Bucketer{}, usagef("say whom the share is of, with one of --by user_id (sticky), --by-all and --random (see %s --help)", c.FullName())
-	case c.Bool("random"):
-		return carta.NewPercentageBucketer(share), nil
-	case slices.Contains(by, ""):
-		return carta.Bucketer{}, usagef("--by needs the name of an attribute, such as user_id; --by-all is for all attributes")
+	case given > 1:
+		return nil, usagef("use one of --by, --by-all and --random (see %s --help)", c.FullName())
+	case c.IsSet("by") && (len(by) == 0 || slices.Contains(by, "")):
+		return nil, usagef("--by needs the name of an attribute, such as %s; --by-all is for all attributes", defaultBasis)
 	}
-	return carta.NewConsistentHashBucketer(share, by...), nil
+	return func(there carta.Bucketer) carta.Bucketer {
+		random := c.Bool("random") || given == 0 && !there.IsNoOp() && there.Type() != "ConsistentHashPercentageBucketer"
+		switch {
+		case random:
+			return carta.NewPercentageBucketer(share)
+		case given == 0 && there.IsNoOp():
+			return carta.NewConsistentHashBucketer(share, defaultBasis)
+		case given == 0:
+			return carta.NewConsistentHashBucketer(share, there.Keys()...)
+		}
+		return carta.NewConsistentHashBucketer(share, by...)
+	}, nil
 }
 
 func (p *program) rolloutPercentage(ctx context.Context, c *cli.Command, s *opened) error {
 	if c.NArg() != 2 {
-		return usagef("write %s NAME 10%% --by user_id (see %[1]s --help)", c.FullName())
+		return usagef("write %s NAME 10%% (see %[1]s --help)", c.FullName())
 	}
 	share, err := parseShare(c.Args().Get(1))
 	if err != nil {
@@ -120,11 +135,17 @@ func (p *program) rolloutRamp(ctx context.Context, c *cli.Command, s *opened) er
 }
 
 func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, name string, share carta.Percentage) error {
-	b, err := bucketer(c, share)
+	replace, err := bucketer(c, share)
 	if err != nil {
 		return err
 	}
-	if err := s.SetBucketer(ctx, name, b); err != nil {
+	if err := share.Err(); err != nil {
+		return err
+	}
+	if _, err := store.Update(ctx, s.watcher, name, func(f *store.Flag) error {
+		f.Bucketer = replace(f.Bucketer)
+		return nil
+	}); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
 	return p.changed(ctx, c, s, name, retargeted)
