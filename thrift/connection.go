@@ -181,18 +181,13 @@ func (c *connection) exchange() bool {
 		return false
 	}
 	method, known := methods[name]
-	var call call
-	if known {
-		call, err = method.read(ctx, protocol)
-	} else {
-		err = protocol.Skip(ctx, apache.STRUCT)
-	}
-	if err == nil {
-		err = c.message.end()
-	}
+	call, err := c.readCall(ctx, protocol, method, known)
 	if err != nil {
 		c.refuseRequest(name, err)
 		return false
+	}
+	if over := c.message.over; over != nil && known {
+		c.server.log.Warn("answered a request with INVALID: "+over.Error(), "method", name, "remote", c.remote())
 	}
 	if !c.server.beginCall(c) {
 		return false
@@ -203,6 +198,30 @@ func (c *connection) exchange() bool {
 		kind = apache.EXCEPTION
 	}
 	return c.reply(protocol, name, kind, id, result)
+}
+
+// readCall reads the rest of a request after its header. The call of a request over
+// a limit only says so.
+func (c *connection) readCall(ctx context.Context, protocol apache.TProtocol, method method, known bool) (call, error) {
+	m := c.message
+	m.header = false
+	var read call
+	var err error
+	switch {
+	case m.framed && m.over != nil:
+		// The frame's length says where it ends.
+	case known:
+		read, err = method.read(ctx, protocol)
+	default:
+		err = protocol.Skip(ctx, apache.STRUCT)
+	}
+	if err == nil {
+		err = m.end()
+	}
+	if over := m.over; over != nil && known {
+		read = func(_ context.Context, s *Server) apache.TStruct { return method.failed(s.overLimit(over)) }
+	}
+	return read, err
 }
 
 // answerHeld answers a request for a flag that is in memory. It reports false, and
@@ -395,7 +414,7 @@ func (c *connection) refuseRequest(method string, err error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		reason = "client is too slow to send a message"
 	default:
-		for _, known := range []error{errNotThrift, errMessageSize, errElements, errPending, errFrameEnds, errNotARequest, errUnterminated} {
+		for _, known := range []error{errNotThrift, errMessageSize, errPending, errFrameEnds, errNotARequest, errUnterminated} {
 			if errors.Is(err, known) {
 				reason = known.Error()
 			}

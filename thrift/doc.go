@@ -28,7 +28,8 @@
 // Whoever can connect is served; there is no authentication but client
 // certificates ([WithTLS]). What a client can cost is bounded:
 //
-//   - One message: [WithMaxMessageSize], [WithMaxElements].
+//   - One message: [WithMaxMessageSize], [WithMaxElements]. A message over these
+//     is answered with INVALID, up to [WithMaxRefusedSize].
 //   - All messages together: [WithMaxPending]. A message of a few kilobytes,
 //     which is what a client sends as a rule, is not held to it.
 //   - Connections: [WithMaxConnections]. At the limit, and when the process
@@ -39,7 +40,7 @@
 //   - Time: [WithReadTimeout], [WithWriteTimeout], [WithIdleTimeout],
 //     [WithStoreTimeout].
 //
-// What is refused is logged, with the reason and the client's address, at most
+// Each refusal is logged, with the reason and the client's address, at most
 // once per second and reason.
 //
 // # Metrics

@@ -15,6 +15,7 @@ import (
 
 	apache "github.com/apache/thrift/lib/go/thrift"
 
+	"github.com/flipper-go/flipper/internal/featureflagstore"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/targeting"
@@ -99,7 +100,7 @@ func TestHeldRepliesAfterClose(t *testing.T) {
 	}
 }
 
-// The smallest messages are refused if they are over the limit.
+// The smallest messages are held to the limit too.
 func TestHeldRepliesMessageSize(t *testing.T) {
 	log := newRecorder()
 	service := newService(t, memory.New(), log)
@@ -109,7 +110,14 @@ func TestHeldRepliesMessageSize(t *testing.T) {
 	for _, m := range [][]byte{message, framed(message)} {
 		conn := dial(t, address)
 		conn.Write(m)
-		wantClosed(t, conn)
+		if m[0] == 0 {
+			io.ReadFull(conn, make([]byte, 4)) // the frame's length
+		}
+		got, err := readReply(conn, "Get")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, got.Content.(*featureflagstore.FeatureFlagStoreGetResult).Error, featureflagstore.ErrorCode_INVALID)
 	}
 	log.await(t, errMessageSize.Error())
 }

@@ -15,7 +15,7 @@ import (
 	apache "github.com/apache/thrift/lib/go/thrift"
 )
 
-// Why a message is refused. The texts are what is logged.
+// The reasons why a message is refused. The texts are logged.
 var (
 	errNotThrift    = errors.New("not a Thrift message")
 	errMessageSize  = errors.New("message is too large")
@@ -34,9 +34,13 @@ type message struct {
 	binary   apache.TProtocol
 	compact  apache.TProtocol
 	framed   bool
-	left     int   // what the request may still have
-	elements int   // how many elements it may still have
-	free     int   // what of its share of the pending bytes is not used yet
+	header   bool  // whether the header is being read
+	left     int   // how many bytes may still be read of the request
+	kept     int   // how many of them may be kept in memory
+	elements int   // how many elements may be kept
+	over     error // the limit that the request is over; its rest is read and not kept
+	skipping bool  // whether a container of a request over a limit is being skipped
+	free     int   // how much of its share of the pending bytes is not used yet
 	taken    int   // its share
 	err      error // why it cannot be read further
 	out      *bytes.Buffer
@@ -44,16 +48,16 @@ type message struct {
 
 func newMessage(s *Server, in *bufio.Reader) *message {
 	m := &message{in: in, server: s}
-	m.binary = &countingProtocol{apache.NewTBinaryProtocolConf(m, s.configuration), m}
-	m.compact = &countingProtocol{apache.NewTCompactProtocolConf(m, s.configuration), m}
+	m.binary = &limitedProtocol{apache.NewTBinaryProtocolConf(m, s.configuration), m, binaryLength}
+	m.compact = &limitedProtocol{apache.NewTCompactProtocolConf(m, s.configuration), m, compactLength}
 	return m
 }
 
 // begin reads what tells the transport and the protocol of a message. There is
 // one byte at least.
 func (m *message) begin() (apache.TProtocol, error) {
-	m.left, m.elements, m.free, m.err = m.server.maxMessageSize, m.server.maxElements, freeMessageSize, nil
-	m.framed = false
+	m.left, m.kept, m.elements, m.free = m.server.maxRefusedSize, m.server.maxMessageSize, m.server.maxElements, freeMessageSize
+	m.framed, m.header, m.over, m.err = false, true, nil, nil
 	first, err := m.peek(1)
 	if err != nil {
 		return nil, err
@@ -88,7 +92,7 @@ func (m *message) beginFrame() (apache.TProtocol, error) {
 		return nil, fmt.Errorf("%w, but %s", errNotThrift, what)
 	}
 	size := binary.BigEndian.Uint32(head)
-	if int64(size) > int64(m.server.maxMessageSize) {
+	if int64(size) > int64(m.server.maxRefusedSize) {
 		return nil, fmt.Errorf("%w: a frame of %d bytes", errMessageSize, size)
 	}
 	if size == 0 {
@@ -105,6 +109,9 @@ func (m *message) beginFrame() (apache.TProtocol, error) {
 		return nil, err
 	}
 	m.framed, m.left = true, int(size)
+	if m.left > m.kept {
+		m.over = errMessageSize
+	}
 	return protocol, nil
 }
 
@@ -128,13 +135,30 @@ func (m *message) peek(n int) ([]byte, error) {
 	return b, err
 }
 
-// end discards what of a frame was not read.
+// end discards the part of a frame that was not read.
 func (m *message) end() error {
 	if !m.framed {
 		return nil
 	}
-	_, err := m.in.Discard(m.left)
-	return err
+	return m.discard(m.left)
+}
+
+// discard reads n bytes of the request without keeping them.
+func (m *message) discard(n int) error {
+	if n > m.left {
+		return m.fail(m.beyond())
+	}
+	m.left -= n
+	_, err := io.CopyN(io.Discard, m.in, int64(n))
+	return m.checkRead(err)
+}
+
+// beyond returns the error of a request that is longer than left.
+func (m *message) beyond() error {
+	if m.framed {
+		return errFrameEnds
+	}
+	return errMessageSize
 }
 
 // release gives the message's share of the pending bytes back.
@@ -150,15 +174,21 @@ func (m *message) fail(err error) error {
 	return m.err
 }
 
-// admit says how many of n bytes may be read now.
+// admit returns how many of n bytes may be read now. The header is always kept, so
+// it is held to the limit that a message has.
 func (m *message) admit(n int) (int, error) {
 	switch {
 	case m.err != nil:
 		return 0, m.err
-	case m.left == 0 && m.framed:
-		return 0, m.fail(errFrameEnds)
 	case m.left == 0:
+		return 0, m.fail(m.beyond())
+	case m.kept == 0 && m.header:
 		return 0, m.fail(errMessageSize)
+	case m.kept == 0 && m.over == nil:
+		m.over = errMessageSize
+	}
+	if !m.keeps() {
+		return min(n, m.left), nil
 	}
 	if m.free == 0 {
 		if !m.server.pending.take(pendingStep) {
@@ -167,12 +197,18 @@ func (m *message) admit(n int) (int, error) {
 		m.free += pendingStep
 		m.taken += pendingStep
 	}
-	return min(n, m.left, m.free), nil
+	return min(n, m.left, m.kept, m.free), nil
 }
+
+// keeps reports whether what is read now is kept in memory.
+func (m *message) keeps() bool { return m.header || m.over == nil }
 
 func (m *message) consumed(n int) {
 	m.left -= n
-	m.free -= n
+	if m.keeps() {
+		m.kept -= n
+		m.free -= n
+	}
 }
 
 // Read reads from the request.
@@ -211,8 +247,7 @@ func (m *message) checkRead(err error) error {
 	return m.fail(err)
 }
 
-// RemainingBytes is what the library checks the size of a container against
-// before it allocates one.
+// RemainingBytes is what the library checks the size of a container against.
 func (m *message) RemainingBytes() uint64 { return uint64(m.left) }
 
 func (m *message) Write(p []byte) (int, error)       { return m.out.Write(p) }
@@ -226,40 +261,3 @@ func (m *message) Flush(context.Context) error { return nil }
 func (m *message) Open() error  { return nil }
 func (m *message) IsOpen() bool { return true }
 func (m *message) Close() error { return nil }
-
-// A countingProtocol counts the elements of a request's containers, also of those
-// that are skipped, before they are allocated.
-type countingProtocol struct {
-	apache.TProtocol
-	message *message
-}
-
-func (p *countingProtocol) count(n int, err error) error {
-	if err != nil {
-		return err
-	}
-	if n > p.message.elements {
-		return p.message.fail(errElements)
-	}
-	p.message.elements -= n
-	return nil
-}
-
-func (p *countingProtocol) ReadMapBegin(ctx context.Context) (key, value apache.TType, size int, err error) {
-	key, value, size, err = p.TProtocol.ReadMapBegin(ctx)
-	return key, value, size, p.count(size, err)
-}
-
-func (p *countingProtocol) ReadListBegin(ctx context.Context) (element apache.TType, size int, err error) {
-	element, size, err = p.TProtocol.ReadListBegin(ctx)
-	return element, size, p.count(size, err)
-}
-
-func (p *countingProtocol) ReadSetBegin(ctx context.Context) (element apache.TType, size int, err error) {
-	element, size, err = p.TProtocol.ReadSetBegin(ctx)
-	return element, size, p.count(size, err)
-}
-
-func (p *countingProtocol) Skip(ctx context.Context, t apache.TType) error {
-	return apache.SkipDefaultDepth(ctx, p, t)
-}

@@ -86,7 +86,8 @@ const (
 	// OutcomeInternal is a call in which something panicked; the log says what.
 	OutcomeInternal Outcome = "internal"
 	// OutcomeBadMessage is a request that was not answered, because it is
-	// malformed, or over a limit, or came too slowly. Its connection is closed.
+	// malformed, or over the limit of [WithMaxRefusedSize], or came too slowly. Its
+	// connection is closed.
 	OutcomeBadMessage Outcome = "bad_message"
 )
 

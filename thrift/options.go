@@ -14,6 +14,7 @@ const DefaultMaxConnections = 4096
 
 const (
 	defaultMaxMessageSize = 1 << 20
+	defaultMaxRefusedSize = 16 << 20
 	defaultMaxElements    = 16 << 10
 	defaultMaxPending     = 256 << 20
 	defaultReadTimeout    = 10 * time.Second
@@ -30,16 +31,26 @@ func WithTLS(c *tls.Config) ServerOption {
 }
 
 // WithMaxMessageSize sets how large a message from a client may be, in bytes. It
-// must hold a flag, of which the largest has [store.MaxFlagSize]. The default is
-// 1 MiB.
+// must hold a flag, of which the largest has [store.MaxFlagSize]. A larger one is
+// answered with INVALID; see [WithMaxRefusedSize]. The default is 1 MiB.
 func WithMaxMessageSize(n int) ServerOption {
 	return func(s *Server) { s.maxMessageSize = min(n, math.MaxInt32) }
 }
 
+// WithMaxRefusedSize sets how large a message may be, in bytes, that is over
+// another limit: up to this size the server reads it to its end, without keeping it
+// in memory, and answers INVALID, so that the connection goes on. Python's client
+// never connects again. A larger one ends its connection. The default is 16 MiB;
+// less than the limit of [WithMaxMessageSize] stands for that.
+func WithMaxRefusedSize(n int) ServerOption {
+	return func(s *Server) { s.maxRefusedSize = min(n, math.MaxInt32) }
+}
+
 // WithMaxElements sets how many elements all lists, sets and maps of one message
 // from a client may have together: in memory each is many times larger than in
-// the message. The default is 16,384, more than the conditions of the largest
-// flag.
+// the message. A message with more is answered with INVALID; see
+// [WithMaxRefusedSize]. The default is 16,384, more than the conditions of the
+// largest flag.
 func WithMaxElements(n int) ServerOption {
 	return func(s *Server) { s.maxElements = min(n, math.MaxInt32) }
 }

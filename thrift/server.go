@@ -38,6 +38,7 @@ type Server struct {
 	observer       Observer // or nil
 	tls            *tls.Config
 	maxMessageSize int
+	maxRefusedSize int
 	maxElements    int
 	maxConnections int
 	idleTimeout    time.Duration
@@ -70,6 +71,7 @@ func NewServer(service *Service, options ...ServerOption) *Server {
 		service:        service,
 		log:            service.log,
 		maxMessageSize: defaultMaxMessageSize,
+		maxRefusedSize: defaultMaxRefusedSize,
 		maxElements:    defaultMaxElements,
 		maxConnections: DefaultMaxConnections,
 		readTimeout:    defaultReadTimeout,
@@ -88,10 +90,11 @@ func NewServer(service *Service, options ...ServerOption) *Server {
 	for _, option := range options {
 		option(s)
 	}
+	s.maxRefusedSize = max(s.maxRefusedSize, s.maxMessageSize)
 	strict := true
 	s.configuration = &apache.TConfiguration{
-		MaxMessageSize:     int32(s.maxMessageSize),
-		MaxFrameSize:       int32(s.maxMessageSize),
+		MaxMessageSize:     int32(s.maxRefusedSize),
+		MaxFrameSize:       int32(s.maxRefusedSize),
 		TBinaryStrictRead:  &strict,
 		TBinaryStrictWrite: &strict,
 	}
