@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // An EventType says what a client is about to change, or has changed. The values
@@ -38,6 +39,8 @@ const (
 	PostSetClientData EventType = "post_set_client_data"
 	PreSetBucketer    EventType = "pre_set_bucketer"
 	PostSetBucketer   EventType = "post_set_bucketer"
+	PreSetRules       EventType = "pre_set_rules" // Python clients know no rules
+	PostSetRules      EventType = "post_set_rules"
 )
 
 // post gives the post event that belongs to a pre event.
@@ -61,6 +64,8 @@ type Event struct {
 	Conditions []carta.Condition
 	// Bucketer is set by create and set_bucketer.
 	Bucketer carta.Bucketer
+	// Rules are set by create and set_rules; nil if there are none.
+	Rules *rules.Definition
 }
 
 // invalid says why what the event is about cannot be stored.

@@ -10,6 +10,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // A FeatureFlag is a handle to the flag of a name, with the client's methods but
@@ -93,7 +94,59 @@ func (f *FeatureFlag) Enable(ctx context.Context) error { return f.client.Enable
 func (f *FeatureFlag) Disable(ctx context.Context) error { return f.client.Disable(ctx, f.name) }
 
 // Destroy is [FeatureFlagClient.Destroy].
-func (f *FeatureFlag) Destroy(ctx context.Context) error { return f.client.Destroy(ctx, f.name) }
+func (f *FeatureFlag) Destroy(ctx context.Context, opts ...DestroyOption) error {
+	return f.client.Destroy(ctx, f.name, opts...)
+}
+
+// Rules is [FeatureFlagClient.Rules].
+func (f *FeatureFlag) Rules(ctx context.Context) (rules.Definition, error) {
+	return f.client.Rules(ctx, f.name)
+}
+
+// SetRules is [FeatureFlagClient.SetRules].
+func (f *FeatureFlag) SetRules(ctx context.Context, d rules.Definition) error {
+	return f.client.SetRules(ctx, f.name, d)
+}
+
+// UpdateRules is [FeatureFlagClient.UpdateRules].
+func (f *FeatureFlag) UpdateRules(ctx context.Context, change func(*rules.Definition) error) error {
+	return f.client.UpdateRules(ctx, f.name, change)
+}
+
+// AddRule is [FeatureFlagClient.AddRule].
+func (f *FeatureFlag) AddRule(ctx context.Context, rule rules.Rule) error {
+	return f.client.AddRule(ctx, f.name, rule)
+}
+
+// InsertRule is [FeatureFlagClient.InsertRule].
+func (f *FeatureFlag) InsertRule(ctx context.Context, position int, rule rules.Rule) error {
+	return f.client.InsertRule(ctx, f.name, position, rule)
+}
+
+// RemoveRule is [FeatureFlagClient.RemoveRule].
+func (f *FeatureFlag) RemoveRule(ctx context.Context, position int) error {
+	return f.client.RemoveRule(ctx, f.name, position)
+}
+
+// ReplaceRule is [FeatureFlagClient.ReplaceRule].
+func (f *FeatureFlag) ReplaceRule(ctx context.Context, position int, rule rules.Rule) error {
+	return f.client.ReplaceRule(ctx, f.name, position, rule)
+}
+
+// MoveRule is [FeatureFlagClient.MoveRule].
+func (f *FeatureFlag) MoveRule(ctx context.Context, from, to int) error {
+	return f.client.MoveRule(ctx, f.name, from, to)
+}
+
+// SetDefault is [FeatureFlagClient.SetDefault].
+func (f *FeatureFlag) SetDefault(ctx context.Context, variant string) error {
+	return f.client.SetDefault(ctx, f.name, variant)
+}
+
+// SetRollout is [FeatureFlagClient.SetRollout].
+func (f *FeatureFlag) SetRollout(ctx context.Context, split *rules.Split) error {
+	return f.client.SetRollout(ctx, f.name, split)
+}
 
 // AddCondition is [FeatureFlagClient.AddCondition].
 func (f *FeatureFlag) AddCondition(ctx context.Context, condition carta.Condition) error {

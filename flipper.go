@@ -55,11 +55,13 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // A FeatureFlagClient asks and manages the flags of a store. It is safe for
@@ -135,6 +137,7 @@ type creation struct {
 	clientData map[string]any
 	conditions []carta.Condition
 	bucketer   carta.Bucketer
+	rules      *rules.Definition // nil: none
 }
 
 // WithEnabled sets whether the new flag is enabled. By default it is not.
@@ -185,11 +188,19 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 		Conditions: n.conditions,
 		Bucketer:   n.bucketer,
 	}
+	if n.rules != nil {
+		if !isPlain(f) {
+			return fmt.Errorf("%w: a flag has rules, or conditions and a bucketer of Carta's model, not both", store.ErrInvalid)
+		}
+		if err := c.applyRules(ctx, f, *n.rules); err != nil {
+			return err
+		}
+	}
 	// Refuse what cannot be stored before the handlers hear of it.
 	if _, err := store.Encode(f); err != nil {
 		return err
 	}
-	event := Event{Type: PreCreate, Name: name, Enabled: n.enabled, ClientData: n.clientData, Conditions: n.conditions, Bucketer: n.bucketer}
+	event := Event{Type: PreCreate, Name: name, Enabled: n.enabled, ClientData: n.clientData, Conditions: n.conditions, Bucketer: n.bucketer, Rules: n.rules}
 	if c.events.handles(PreCreate) {
 		if taken, err := c.isStored(ctx, name); err != nil {
 			return err
@@ -265,10 +276,35 @@ func (c *FeatureFlagClient) Disable(ctx context.Context, name string) error {
 	})
 }
 
+// ErrAsked says that rules of other flags ask a flag that is to be destroyed.
+var ErrAsked = errors.New("rules of other flags ask it")
+
+// A DestroyOption changes what [FeatureFlagClient.Destroy] does.
+type DestroyOption func(*destruction)
+
+type destruction struct{ asked bool }
+
+// EvenIfAsked destroys a flag also if rules of other flags ask it. Those flags answer
+// with the caller's default from then on, where they come to the rule.
+func EvenIfAsked() DestroyOption { return func(d *destruction) { d.asked = true } }
+
 // Destroy deletes a flag, readable or not. If there is no such flag, the error
-// matches [store.ErrNotFound]. Python services on Consul keep a flag that they
+// matches [store.ErrNotFound]. If rules of other flags ask it, the error matches
+// [ErrAsked] and names them, and nothing is deleted; see [EvenIfAsked]. Python services on Consul keep a flag that they
 // have seen until they restart: disable it first.
-func (c *FeatureFlagClient) Destroy(ctx context.Context, name string) error {
+func (c *FeatureFlagClient) Destroy(ctx context.Context, name string, opts ...DestroyOption) error {
+	var d destruction
+	for _, opt := range opts {
+		opt(&d)
+	}
+	if !d.asked {
+		switch names, err := c.AskedBy(ctx, name); {
+		case err != nil:
+			return fmt.Errorf("destroy flag %q: %w", name, err)
+		case len(names) > 0:
+			return fmt.Errorf("destroy flag %q: %w: %s", name, ErrAsked, strings.Join(names, ", "))
+		}
+	}
 	if c.events.handles(PreDestroy) {
 		if exists, err := c.Exists(ctx, name); err != nil {
 			return err
@@ -285,10 +321,13 @@ func (c *FeatureFlagClient) Destroy(ctx context.Context, name string) error {
 
 // AddCondition adds a condition to those that must hold for the flag to be on.
 // If the condition is bad, the error matches [store.ErrInvalid]; if there is no
-// such flag, [store.ErrNotFound].
+// such flag, [store.ErrNotFound]; if the flag has rules, [ErrModel].
 func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condition carta.Condition) error {
 	event := Event{Type: PreAddCondition, Name: name, Conditions: []carta.Condition{condition}}
 	return c.change(ctx, "add condition to", event, func(f *store.Flag) error {
+		if err := withoutRules(f); err != nil {
+			return err
+		}
 		f.Conditions = append(f.Conditions, condition)
 		return nil
 	})
@@ -299,6 +338,9 @@ func (c *FeatureFlagClient) AddCondition(ctx context.Context, name string, condi
 func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, conditions ...carta.Condition) error {
 	event := Event{Type: PreSetConditions, Name: name, Conditions: conditions}
 	return c.change(ctx, "set conditions of", event, func(f *store.Flag) error {
+		if err := withoutRules(f); err != nil {
+			return err
+		}
 		f.Conditions = conditions
 		return nil
 	})
@@ -306,12 +348,24 @@ func (c *FeatureFlagClient) SetConditions(ctx context.Context, name string, cond
 
 // SetBucketer replaces the bucketer of a flag; [carta.NoBucketer] removes it.
 // If the bucketer is bad, the error matches [store.ErrInvalid]; if there is no
-// such flag, [store.ErrNotFound].
+// such flag, [store.ErrNotFound]; if the flag has rules, [ErrModel].
 func (c *FeatureFlagClient) SetBucketer(ctx context.Context, name string, b carta.Bucketer) error {
 	return c.change(ctx, "set bucketer of", Event{Type: PreSetBucketer, Name: name, Bucketer: b}, func(f *store.Flag) error {
+		if err := withoutRules(f); err != nil {
+			return err
+		}
 		f.Bucketer = b
 		return nil
 	})
+}
+
+// withoutRules refuses to change Carta's model of a flag that has rules: that would
+// change nothing but what Python clients see.
+func withoutRules(f *store.Flag) error {
+	if f.Rules().IsZero() {
+		return nil
+	}
+	return fmt.Errorf("it has rules, which decide alone (see AddRule and SetRollout): %w", ErrModel)
 }
 
 // A ListOption narrows what [FeatureFlagClient.List] gives.

@@ -39,8 +39,8 @@ type Flags interface {
 	Target(name string) (Target, error)
 }
 
-// maxDepth is how far below the flag that is evaluated others may be asked.
-const maxDepth = 8
+// MaxDepth is how far below the flag that is evaluated others may be asked.
+const MaxDepth = 8
 
 // Evaluate decides what a flag serves for a request. flags are those that its
 // conditions can ask; nil stands for none.
@@ -142,13 +142,13 @@ type answer struct {
 func (e *evaluation) ask(r *targeting.Request, name string) (*targeting.Variant, error) {
 	depth := e.depth + 1
 	if a, ok := e.recall(name); ok {
-		if depth+a.height > maxDepth {
+		if depth+a.height > MaxDepth {
 			return nil, fmt.Errorf("flag %q: %w", name, ErrDepth)
 		}
 		e.deepest = max(e.deepest, depth+a.height)
 		return a.variant, nil
 	}
-	if depth > maxDepth {
+	if depth > MaxDepth {
 		return nil, fmt.Errorf("flag %q: %w", name, ErrDepth)
 	}
 	if e.flags == nil {
