@@ -122,7 +122,7 @@ func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reas
 	request := "a request without attributes"
 	var shown []string
 	for _, a := range r.Attrs {
-		shown = append(shown, fmt.Sprintf("%s=%s (%s)", words.Name(a.Name), a.Value, a.Value.Kind()))
+		shown = append(shown, words.Name(a.Name)+"="+words.Value(a.Value))
 	}
 	if len(shown) > 0 {
 		request = strings.Join(shown, ", ")
@@ -136,40 +136,121 @@ func why(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) 
 	case targeting.ReasonDisabled:
 		return "the flag is disabled"
 	case targeting.ReasonTargetingMatch:
-		return "its conditions let the request through: " + words.Conditions(f.Conditions)
+		return "all checks passed: " + short(words.Conditions(f.Conditions)) + passedByAbsence(f, r)
 	case targeting.ReasonDefault:
-		return "a condition does not hold: " + describeFailed(f, r)
+		return describeFailed(f, r)
 	case targeting.ReasonStatic:
 		if len(f.Conditions) > 0 {
 			return "the flag is enabled, and conditions are not asked about a request without attributes"
 		}
 		return "the flag is enabled, without conditions and rollout"
 	case targeting.ReasonSplit:
-		return "the rollout decided: " + describeSplit(f.Bucketer, r, on)
+		return describeSplit(f.Bucketer, r, on)
 	}
 	return "no answer"
 }
 
-// describeFailed finds the first condition that does not hold.
-func describeFailed(f *store.Flag, r *targeting.Request) string {
-	for _, c := range f.Conditions {
-		if holds, _, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r); err == nil && !holds {
-			return words.Condition(c)
+// short cuts what conditions ask: a list of thousands of values explains nothing.
+func short(text string) string { return words.Cut(text, 400) }
+
+// passedByAbsence names the checks that passed because the request does not say
+// what they ask for, which surprises people.
+func passedByAbsence(f *store.Flag, r *targeting.Request) string {
+	var missing, checks []string
+	for _, condition := range f.Conditions {
+		for _, check := range condition.Checks() {
+			if r.Find(check.Variable) == nil {
+				checks = append(checks, short(words.Check(check)))
+				if name := words.Name(check.Variable); !slices.Contains(missing, name) {
+					missing = append(missing, name)
+				}
+			}
 		}
 	}
-	return words.Conditions(f.Conditions)
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %s, which passes %s", notGiven(missing), strings.Join(checks, " and "))
+}
+
+func notGiven(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " was not given"
+	}
+	return strings.Join(names, ", ") + " were not given"
+}
+
+// describeFailed finds the check that did not pass. As in an evaluation, that is
+// the first one by the order of attributes in the first condition that does not
+// hold.
+func describeFailed(f *store.Flag, r *targeting.Request) string {
+	passes := func(c carta.Condition) bool {
+		holds, _, err := carta.Evaluate(true, []carta.Condition{c}, carta.NoBucketer(), r)
+		return holds || err != nil
+	}
+	for _, condition := range f.Conditions {
+		if passes(condition) {
+			continue
+		}
+		for i := range r.Len() {
+			attribute := r.At(i)
+			for _, check := range condition.Checks() {
+				if check.Variable == attribute.Name && !r.Overridden(i) && !passes(carta.NewCondition(check)) {
+					return fmt.Sprintf("the check %s did not pass: %s is %s%s", short(words.Check(check)), words.Name(attribute.Name), words.Value(attribute.Value), otherKind(check, attribute.Value))
+				}
+			}
+		}
+		return "a condition did not hold: " + short(words.Condition(condition))
+	}
+	return "a condition did not hold: " + short(words.Conditions(f.Conditions))
+}
+
+// otherKind says that a value would have passed if it were not text, or were.
+func otherKind(check carta.Check, v targeting.Value) string {
+	if check.Operator != carta.OpEqual && check.Operator != carta.OpIn {
+		return ""
+	}
+	same := func(w targeting.Value) bool {
+		return v.Kind() != w.Kind() && plainText(v) == plainText(w)
+	}
+	for _, wanted := range append([]targeting.Value{check.Value}, check.Value.Elements()...) {
+		if same(wanted) {
+			return ", and the check has " + words.Value(wanted)
+		}
+	}
+	return ""
+}
+
+func plainText(v targeting.Value) string {
+	if text, ok := v.AsText(); ok {
+		return text
+	}
+	return v.String()
 }
 
 func describeSplit(b carta.Bucketer, r *targeting.Request, on bool) string {
 	share := words.Rollout(b, now(r))
 	if b.Type() != "ConsistentHashPercentageBucketer" {
-		return share
+		return "the rollout decided: " + share
 	}
 	within := "within"
 	if !on {
 		within = "beyond"
 	}
-	return fmt.Sprintf("bucket %d is %s %s", b.Bucket(r), within, share)
+	var missing []string
+	for _, key := range b.Keys() {
+		if r.Find(key) == nil {
+			missing = append(missing, words.Name(key))
+		}
+	}
+	told := "the rollout decided"
+	switch {
+	case len(missing) > 0:
+		told = notGiven(missing)
+	case r.Len() == 0:
+		told = "no attributes were given"
+	}
+	return fmt.Sprintf("%s: bucket %d is %s %s", told, b.Bucket(r), within, share)
 }
 
 func now(r *targeting.Request) time.Time {

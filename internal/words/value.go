@@ -95,6 +95,12 @@ func (s style) value(v targeting.Value) string {
 	return s.cut(v.String())
 }
 
+// Value returns a value in JSON, in which whatever can be printed stands for itself,
+// with its kind: "42 (int)". Long values are cut.
+func Value(v targeting.Value) string {
+	return style{short: true}.value(v) + " (" + v.Kind().String() + ")"
+}
+
 // list returns the elements of a list, without brackets.
 func (s style) list(elements []targeting.Value) string {
 	var shown []string

@@ -74,7 +74,7 @@ func TestState(t *testing.T) {
 		"on for 12.5 % by all attributes": made(enabled, by(0.125)),
 		"on for 7 % at random":            made(enabled, random),
 		"on where country = DE":           made(enabled, where(germany)),
-		"on where country = DE and age >= 18 and plan in (pro, team)":                                            made(enabled, where(germany, adults)),
+		"on where country = DE and age >= 18 and plan in (pro, team)":                                          made(enabled, where(germany, adults)),
 		"on where country = DE; without attributes, for 10 % by user_id":                                       made(enabled, where(germany), by(0.1, "user_id")),
 		"on for every request with attributes; without attributes, for 10 % by user_id":                        made(enabled, where(one()), by(0.1, "user_id")),
 		"on for 25 % by user_id now (a ramp from 0 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z)": made(enabled, ramp(0, 0.5)),
@@ -112,9 +112,9 @@ func TestCondition(t *testing.T) {
 		"city = Köln":              one(carta.Equal("city", "Köln")),
 		`city = "São Paulo"`:       one(carta.Equal("city", "São Paulo")),
 		`x = "a\u001b[31m\u202eb"`: one(carta.Equal("x", "a\x1b[31m\u202eb")),
-		`x not in (1, "1", null)`:    one(carta.NotIn("x", 1, "1", nil)),
+		`x not in (1, "1", null)`:  one(carta.NotIn("x", 1, "1", nil)),
 		"x in []":                  one(carta.NewCheck("x", carta.OpIn, []any{})),
-		`x in ([1, "a"], 2)`:         one(carta.NewCheck("x", carta.OpIn, []any{[]any{1, "a"}, 2})),
+		`x in ([1, "a"], 2)`:       one(carta.NewCheck("x", carta.OpIn, []any{[]any{1, "a"}, 2})),
 		`x = {"a": "b"}`:           one(carta.Equal("x", map[string]any{"a": "b"})),
 		`"a b" = 1`:                one(carta.Equal("a b", 1)),
 		`"a:b" = 1`:                one(carta.Equal("a:b", 1)),
@@ -214,6 +214,20 @@ func TestCut(t *testing.T) {
 	}{{"äöüß", "äöüß"}, {"äöüßa", "äöü…"}, {"äö  a", "äö…"}, {"", ""}} {
 		if got := words.Cut(c.text, 4); got != c.want {
 			t.Errorf("%q: %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	for want, v := range map[string]any{
+		"42 (int)": 42, "42.0 (float)": 42.0, `"ü\u202e" (text)`: "ü\u202e", `["a", null] (list)`: []any{"a", nil}, "true (bool)": true,
+	} {
+		value, err := targeting.ValueOf(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := words.Value(value); got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	}
 }
