@@ -159,6 +159,9 @@ func (c *FeatureFlagClient) evaluatePin(ctx context.Context, b *batch, r *target
 // evaluateInto makes an evaluation in place.
 func (c *FeatureFlagClient) evaluateInto(ctx context.Context, b *batch, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
 	d := targeting.NoDecision
+	if err == nil && c.required != nil && f.Enabled {
+		err = c.required.check(r.Attrs, r.Inherited)
+	}
 	if err == nil {
 		var flags rules.Flags
 		if f.Rules().Asks() != nil {

@@ -119,7 +119,7 @@ func (d *Declaration) IsEnabled(ctx context.Context, c *FeatureFlagClient, attrs
 // Flag gives a handle to the flag: where there is no answer, it gives the declared
 // default.
 func (d *Declaration) Flag(c *FeatureFlagClient) *FeatureFlag {
-	return &FeatureFlag{client: c, name: d.name, otherwise: d.byDefault}
+	return newHandle(c, d.name, d.byDefault, c.required)
 }
 
 // clientData gives what is stored of the declaration with the flag.

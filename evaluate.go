@@ -51,7 +51,7 @@ type Evaluation struct {
 	RuleName string
 	// Err says why there is no answer: it matches [store.ErrNotFound],
 	// [store.ErrUnreadable], [store.ErrUnavailable], the context's error,
-	// [rules.ErrDepth], [ErrType], or [carta.ErrKind] where the Python client would
+	// [rules.ErrDepth], [ErrType], [ErrMissingAttribute], or [carta.ErrKind] where the Python client would
 	// raise TypeError. It is nil unless Reason is [ReasonError].
 	Err error
 	// Age is how long ago the store last knew that the flag is as it was
@@ -92,10 +92,16 @@ func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherw
 // isEnabled answers from a flag that was found in memory, or nil.
 func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store.Flag, otherwise bool, attrs []Attr) bool {
 	// What most flags are most of the time is answered without more ado.
-	if f != nil && isPlain(f) && c.observers == nil && scopeOf(ctx).pins == nil {
+	if f != nil && isPlain(f) && !c.thorough && scopeOf(ctx).pins == nil {
 		return f.Enabled
 	}
-	d, err := c.evaluate(ctx, name, f, attrs)
+	return c.isEnabledWith(ctx, name, f, otherwise, c.required, attrs)
+}
+
+// isEnabledWith answers from a flag that was found in memory, or nil, for requests
+// that must have some attributes.
+func (c *FeatureFlagClient) isEnabledWith(ctx context.Context, name string, f *store.Flag, otherwise bool, required *requirements, attrs []Attr) bool {
+	d, err := c.evaluate(ctx, name, f, required, attrs)
 	if err == nil && c.observers == nil {
 		return d.Enabled
 	}
@@ -129,7 +135,11 @@ func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...
 
 // EvaluateOr is [FeatureFlagClient.Evaluate] with a default other than false.
 func (c *FeatureFlagClient) EvaluateOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) Evaluation {
-	d, err := c.evaluate(ctx, name, c.peek(name), attrs)
+	return c.evaluateWith(ctx, name, otherwise, c.required, attrs)
+}
+
+func (c *FeatureFlagClient) evaluateWith(ctx context.Context, name string, otherwise bool, required *requirements, attrs []Attr) Evaluation {
+	d, err := c.evaluate(ctx, name, c.peek(name), required, attrs)
 	e := evaluationOf(d, err, otherwise)
 	c.tell(ctx, name, &e, attrs)
 	return e
@@ -137,14 +147,19 @@ func (c *FeatureFlagClient) EvaluateOr(ctx context.Context, name string, otherwi
 
 // evaluate evaluates a flag that was found in memory; if that is nil, it asks the
 // store.
-func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, attrs []Attr) (targeting.Decision, error) {
+func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, required *requirements, attrs []Attr) (targeting.Decision, error) {
 	s := scopeOf(ctx)
 	if s.pins != nil {
-		return c.evaluatePinned(ctx, name, f, s, attrs)
+		return c.evaluatePinned(ctx, name, f, s, required, attrs)
 	}
 	if f == nil {
 		var err error
 		if f, err = c.find(ctx, name); err != nil {
+			return targeting.NoDecision, err
+		}
+	}
+	if required != nil && f.Enabled {
+		if err := required.check(attrs, s.attrs); err != nil {
 			return targeting.NoDecision, err
 		}
 	}
@@ -173,7 +188,7 @@ func plainDecision(f *store.Flag) targeting.Decision {
 	return targeting.Decision{Reason: ReasonDisabled, Variant: targeting.OnOff(false), Rule: -1}
 }
 
-func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, attrs []Attr) (targeting.Decision, error) {
+func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, required *requirements, attrs []Attr) (targeting.Decision, error) {
 	key := pinKey{c, name}
 	var err error
 	if f == nil && s.pins.get(key) == nil {
@@ -183,7 +198,7 @@ func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *
 			return targeting.NoDecision, err // that one caller gave up says nothing about the flag
 		}
 	}
-	return s.pins.evaluate(ctx, key, f, err, s, attrs)
+	return s.pins.evaluate(ctx, key, f, err, s, required, attrs)
 }
 
 // peek returns the flag if the store holds it in memory, or nil.

@@ -32,6 +32,16 @@ type FeatureFlag struct {
 	// not a pointer, so that handles that are made to be asked once stay on the
 	// stack.
 	kept atomic.Uint64
+
+	// direct says that kept may be the answer: the store answers from a snapshot, and
+	// nobody has to know more of an evaluation.
+	direct   bool
+	required *requirements // the client's, and the handle's own; nil if there are none
+}
+
+func newHandle(c *FeatureFlagClient, name string, otherwise bool, required *requirements) *FeatureFlag {
+	direct := c.flags != nil && c.observers == nil && required == nil
+	return &FeatureFlag{client: c, name: name, otherwise: otherwise, direct: direct, required: required}
 }
 
 // Name gives the flag's name.
@@ -50,8 +60,11 @@ func (f *FeatureFlag) IsEnabled(ctx context.Context, attrs ...Attr) bool {
 // IsEnabledOr is [FeatureFlagClient.IsEnabledOr].
 func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...Attr) bool {
 	c := f.client
-	if c.flags == nil || c.observers != nil {
-		return c.IsEnabledOr(ctx, f.name, otherwise, attrs...)
+	if !f.direct {
+		if f.required == c.required {
+			return c.IsEnabledOr(ctx, f.name, otherwise, attrs...)
+		}
+		return c.isEnabledWith(ctx, f.name, c.peek(f.name), otherwise, f.required, attrs)
 	}
 	view, kept := c.flags.Load(), f.kept.Load()
 	if kept>>1 == view.Version() && scopeOf(ctx).pins == nil {
@@ -71,12 +84,12 @@ func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...
 // Evaluate is [FeatureFlagClient.Evaluate]. Where there is no answer, it gives
 // [FeatureFlag.Default].
 func (f *FeatureFlag) Evaluate(ctx context.Context, attrs ...Attr) Evaluation {
-	return f.client.EvaluateOr(ctx, f.name, f.otherwise, attrs...)
+	return f.client.evaluateWith(ctx, f.name, f.otherwise, f.required, attrs)
 }
 
 // EvaluateOr is [FeatureFlagClient.EvaluateOr].
 func (f *FeatureFlag) EvaluateOr(ctx context.Context, otherwise bool, attrs ...Attr) Evaluation {
-	return f.client.EvaluateOr(ctx, f.name, otherwise, attrs...)
+	return f.client.evaluateWith(ctx, f.name, otherwise, f.required, attrs)
 }
 
 // Get is [FeatureFlagClient.Get].

@@ -73,7 +73,9 @@ type FeatureFlagClient struct {
 	flags     *snapshot.Map // the flags that peeker answers from, if that is how it does
 	timeout   time.Duration
 	events    *Events
-	observers *observers // nil if there are none
+	observers *observers    // nil if there are none
+	required  *requirements // likewise
+	thorough  bool          // there is one of the two: the shortest ways are closed
 	reports   reporter
 }
 
@@ -119,6 +121,7 @@ func New(s store.Store, opts ...Option) *FeatureFlagClient {
 	for _, opt := range opts {
 		opt(c)
 	}
+	c.thorough = c.observers != nil || c.required != nil
 	return c
 }
 
@@ -217,7 +220,7 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 // Flag returns a handle to the flag of a name, whether there is one or not. It does
 // not ask the store.
 func (c *FeatureFlagClient) Flag(name string) *FeatureFlag {
-	return &FeatureFlag{client: c, name: name}
+	return newHandle(c, name, false, c.required)
 }
 
 // Get returns the flag as it is stored. If there is none, the error matches

@@ -100,9 +100,15 @@ func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
 
 // evaluate evaluates a pinned flag for the attributes of a scope and of the call.
 // If it is not pinned yet, what was found becomes its pin.
-func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err error, s *scope, attrs []Attr) (targeting.Decision, error) {
+func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err error, s *scope, required *requirements, attrs []Attr) (targeting.Decision, error) {
 	p.mu.Lock()
 	pinned := p.findOrAppend(key, f, err)
+	if required != nil && pinned.err == nil && pinned.flag.Enabled {
+		if err := required.check(attrs, s.attrs); err != nil {
+			p.mu.Unlock()
+			return targeting.NoDecision, err // which is about this call, so it is not pinned
+		}
+	}
 	switch {
 	case pinned.err != nil:
 		p.mu.Unlock()

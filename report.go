@@ -43,7 +43,7 @@ type cause struct {
 
 var causeKinds = []error{
 	store.ErrNotFound, store.ErrUnreadable, store.ErrUnavailable, store.ErrClosed,
-	carta.ErrKind, context.Canceled, context.DeadlineExceeded,
+	carta.ErrKind, ErrMissingAttribute, context.Canceled, context.DeadlineExceeded,
 }
 
 func causeKind(err error) error {

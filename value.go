@@ -25,42 +25,42 @@ var errNoValue = fmt.Errorf("the flag is disabled, and its off variant is not kn
 // value is no text, it returns otherwise, and the cause is reported, as by
 // [FeatureFlagClient.IsEnabled]. A disabled flag serves its off variant.
 func (c *FeatureFlagClient) StringOr(ctx context.Context, name, otherwise string, attrs ...Attr) string {
-	return valueOr(ctx, c, name, c.peek(name), otherwise, readString, attrs)
+	return valueOr(ctx, c, name, c.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.StringOr] for ints. A number with a fraction, or beyond
 // an int64, is no int; 1.0 is.
 func (c *FeatureFlagClient) IntOr(ctx context.Context, name string, otherwise int64, attrs ...Attr) int64 {
-	return valueOr(ctx, c, name, c.peek(name), otherwise, readInt, attrs)
+	return valueOr(ctx, c, name, c.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.StringOr] for floats. An int is rounded to the nearest
 // float.
 func (c *FeatureFlagClient) FloatOr(ctx context.Context, name string, otherwise float64, attrs ...Attr) float64 {
-	return valueOr(ctx, c, name, c.peek(name), otherwise, readFloat, attrs)
+	return valueOr(ctx, c, name, c.required, otherwise, readFloat, attrs)
 }
 
 // StringOr is [FeatureFlagClient.StringOr].
 func (f *FeatureFlag) StringOr(ctx context.Context, otherwise string, attrs ...Attr) string {
-	return f.client.StringOr(ctx, f.name, otherwise, attrs...)
+	return valueOr(ctx, f.client, f.name, f.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.IntOr].
 func (f *FeatureFlag) IntOr(ctx context.Context, otherwise int64, attrs ...Attr) int64 {
-	return f.client.IntOr(ctx, f.name, otherwise, attrs...)
+	return valueOr(ctx, f.client, f.name, f.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.FloatOr].
 func (f *FeatureFlag) FloatOr(ctx context.Context, otherwise float64, attrs ...Attr) float64 {
-	return f.client.FloatOr(ctx, f.name, otherwise, attrs...)
+	return valueOr(ctx, f.client, f.name, f.required, otherwise, readFloat, attrs)
 }
 
 // A reader reads the value of a variant. It may keep what it made of it.
 type reader[T any] func(v *targeting.Variant) (T, error)
 
-// valueOr is the typed answer of a flag that was found in memory, or nil.
-func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, f *store.Flag, otherwise T, read reader[T], attrs []Attr) T {
-	d, err := c.evaluate(ctx, name, f, attrs)
+// valueOr is the typed answer of a flag for requests that must have some attributes.
+func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, required *requirements, otherwise T, read reader[T], attrs []Attr) T {
+	d, err := c.evaluate(ctx, name, c.peek(name), required, attrs)
 	value := otherwise
 	if err == nil {
 		if d.Variant == nil {

@@ -31,6 +31,15 @@ func WithAttributes(extractors ...Extractor) Option {
 	return func(g *guard) { g.extractors = append(g.extractors, extractors...) }
 }
 
+// WithRequiredAttributes names attributes without which a request is not let through
+// by mistake: if one of them is missing or null, the answer is the default (see
+// [WithDefault]), and the client reports it. A check on a missing attribute is passed
+// otherwise. They are required besides those of the client; see
+// [flipper.WithRequiredAttributes]. By default the guard requires none.
+func WithRequiredAttributes(names ...string) Option {
+	return func(g *guard) { g.flag = g.flag.WithRequiredAttributes(names...) }
+}
+
 // WithoutPinnedFlags leaves the request as it is, unless the guard has attributes
 // to add: then the guard allocates nothing. Whoever asks the flag again further in
 // may get another answer, if the flag is changed midway or its bucketer draws

@@ -236,3 +236,29 @@ func TestWithoutPinnedFlags(t *testing.T) {
 	plan := middleware.Require(flag, middleware.WithoutPinnedFlags(), middleware.WithAttributes(middleware.Header("plan", "X-Plan")))
 	wantBody(t, get(t, plan(http.HandlerFunc(showAttrs)), "/", "X-Plan: pro"), 200, `plan="pro"`)
 }
+
+// A guard that requires an attribute lets nobody in who lacks it, though a condition
+// would.
+func TestRequiredAttributes(t *testing.T) {
+	flag := newFlag(t, pros())
+	plan := middleware.WithAttributes(middleware.Header("plan", "X-Plan"))
+	required := middleware.WithRequiredAttributes("plan")
+	open := middleware.Require(flag)(say("new"))
+	guard := middleware.Require(flag, plan, required)(say("new"))
+	wantBody(t, get(t, open, "/"), 200, "new")
+	wantBody(t, get(t, guard, "/"), 404, notFound)
+	wantBody(t, get(t, guard, "/", "X-Plan: free"), 404, notFound)
+	wantBody(t, get(t, guard, "/", "X-Plan: pro"), 200, "new")
+
+	within := middleware.Attributes(middleware.Header("plan", "X-Plan"))(middleware.Switch(flag, say("new"), say("old"), required))
+	wantBody(t, get(t, within, "/"), 200, "old")
+	wantBody(t, get(t, within, "/", "X-Plan: pro"), 200, "new")
+	both := middleware.Require(flag, plan, required, middleware.WithRequiredAttributes("user_id"))(say("new"))
+	wantBody(t, get(t, both, "/", "X-Plan: pro"), 404, notFound)
+
+	// The default is what WithDefault says, but a flag that is off is off.
+	lenient := middleware.Require(flag, required, middleware.WithDefault(true), middleware.WithoutPinnedFlags())(say("new"))
+	wantBody(t, get(t, lenient, "/"), 200, "new")
+	must(t, flag.Disable(t.Context()))
+	wantBody(t, get(t, lenient, "/"), 404, notFound)
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/open-feature/go-sdk/openfeature"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
@@ -22,7 +23,7 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
 	case errors.Is(err, store.ErrUnreadable), isOfPercentage(err):
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
-	case errors.Is(err, carta.ErrKind):
+	case errors.Is(err, carta.ErrKind), errors.Is(err, flipper.ErrMissingAttribute):
 		return openfeature.NewInvalidContextResolutionError(err.Error())
 	case !p.reached.Load() && isUnreachable(err):
 		return openfeature.NewProviderNotReadyResolutionError(err.Error())

@@ -120,6 +120,8 @@ func TestErrorCodes(t *testing.T) {
 	must(t, features.SetBucketer(t.Context(), "text", textPercentage))
 	provider := flipperopenfeature.NewProvider(features)
 
+	strict := flipperopenfeature.NewProvider(flipper.New(features.Store(), flipper.WithRequiredAttributes("user_id")))
+
 	gone := redis.NewClient(&redis.Options{Addr: refusedAddress(t), MaxRetries: -1})
 	defer gone.Close()
 	never := flipperopenfeature.NewProvider(flipper.New(providertest.NewRedisStore(t, gone), providertest.Quiet))
@@ -144,6 +146,7 @@ func TestErrorCodes(t *testing.T) {
 		{"refused", flipperopenfeature.NewProvider(flipper.New(refusing{}, providertest.Quiet)), t.Context(), "flag", nothing, openfeature.GeneralCode, "invalid"},
 		{"kind", provider, t.Context(), "adults", attributes("age", "old"), openfeature.InvalidContextCode, `"age"`},
 		{"no form", provider, t.Context(), "adults", attributes("age", struct{}{}), openfeature.InvalidContextCode, `attribute "age"`},
+		{"required", strict, t.Context(), "adults", attributes("age", 20), openfeature.InvalidContextCode, `"user_id"`},
 		{"canceled", provider, ended, "adults", nothing, openfeature.GeneralCode, "canceled"},
 		{"never reached", never, t.Context(), "adults", nothing, openfeature.ProviderNotReadyCode, "unavailable"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
@@ -17,7 +18,7 @@ import (
 const (
 	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
 	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [carta.ErrKind] with [targeting.ErrInvalid]
-	ErrorInvalidContext = "invalid_context" // [carta.ErrKind]
+	ErrorInvalidContext = "invalid_context" // [carta.ErrKind], or [flipper.ErrMissingAttribute]
 	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
 	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
 	ErrorCanceled       = "canceled"        // [context.Canceled]
@@ -37,6 +38,7 @@ var errorTypes = []struct {
 	{store.ErrConflict, ErrorConflict},
 	{store.ErrUnreadable, ErrorParse},
 	{carta.ErrKind, ErrorInvalidContext},
+	{flipper.ErrMissingAttribute, ErrorInvalidContext},
 	{store.ErrClosed, ErrorClosed},
 	// What a store gives up to wait for is the store's.
 	{store.ErrUnavailable, ErrorUnavailable},

@@ -175,6 +175,9 @@ func TestMaxFlags(t *testing.T) {
 }
 
 func TestErrorType(t *testing.T) {
+	if got := telemetry.ErrorType(flipper.ErrMissingAttribute); got != "invalid_context" {
+		t.Errorf("a missing attribute is %q", got)
+	}
 	for want, err := range map[string]error{
 		"":                nil,
 		"flag_not_found":  store.ErrNotFound,
