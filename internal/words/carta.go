@@ -17,8 +17,11 @@ import (
 // everyone is the audience of a flag that has neither conditions nor a rollout.
 const everyone = "for everyone"
 
-// audience is Audience for a flag of Carta's model.
+// audience is Audience, of any length.
 func audience(f *store.Flag, at time.Time) string {
+	if !f.Rules().IsZero() {
+		return rulesAudience(f, at)
+	}
 	rollout := Rollout(f.Bucketer, at)
 	conditions := style{short: true, bare: true}.conditions(f.Conditions)
 	switch {
@@ -212,6 +215,22 @@ func rampOf(p carta.Percentage) (r ramp, ok bool) {
 	r = ramp{from: member("initial_value"), to: member("final_value"), start: time.Unix(start, 0)}
 	r.end = r.start.Add(time.Duration(seconds * float64(time.Second)))
 	return r, true
+}
+
+// cartaDifference says how Carta's model changed. Of a flag with rules it is what
+// Python clients see, which changes with the rules.
+func cartaDifference(before, after *store.Flag) []string {
+	all := append(conditionsDifference(before, after), rolloutDifference(before, after)...)
+	switch {
+	case after.Rules().IsZero():
+		return all
+	case before.Rules().JSON() != after.Rules().JSON():
+		return nil
+	}
+	for i := range all {
+		all[i] = Cut("for Python clients, "+all[i], maxPhrase)
+	}
+	return all
 }
 
 func conditionsDifference(before, after *store.Flag) []string {

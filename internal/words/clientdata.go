@@ -30,6 +30,9 @@ func newClientData(text targeting.JSON) []string {
 	}
 	var all []string
 	for _, m := range data.Members() {
+		if m.Key == store.RulesKey {
+			continue
+		}
 		all = append(all, keyPhrase(m.Key, " is "+style{short: true}.value(m.Value)))
 	}
 	return atMost(all, "keys of client data")
@@ -52,12 +55,16 @@ func clientDataDifference(before, after targeting.JSON) []string {
 		}
 		return []string{"client data: is now " + short.value(is) + ", was " + short.value(was)}
 	}
+	// Rules have words of their own, unless one of the texts is no object.
 	old := map[string]targeting.Value{}
 	for _, m := range was.Members() {
 		old[m.Key] = m.Value
 	}
 	var all []string
 	for _, m := range is.Members() {
+		if m.Key == store.RulesKey {
+			continue
+		}
 		value, there := old[m.Key]
 		delete(old, m.Key)
 		switch {
@@ -69,6 +76,9 @@ func clientDataDifference(before, after targeting.JSON) []string {
 		}
 	}
 	for _, m := range was.Members() {
+		if m.Key == store.RulesKey {
+			continue
+		}
 		if value, there := old[m.Key]; there {
 			all = append(all, keyPhrase(m.Key, " removed, was "+short.value(value)))
 		}

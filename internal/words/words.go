@@ -56,8 +56,8 @@ func Difference(before, after *store.Flag) []string {
 	var all []string
 	for _, difference := range []func(before, after *store.Flag) []string{
 		enabledDifference,
-		conditionsDifference,
-		rolloutDifference,
+		rulesDifference,
+		cartaDifference,
 		func(before, after *store.Flag) []string {
 			return clientDataDifference(before.ClientData, after.ClientData)
 		},

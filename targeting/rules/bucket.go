@@ -188,6 +188,12 @@ type ramp struct {
 	start, end int64
 }
 
+// At returns the share at a time: a number of buckets, rounded down.
+func (r *Ramp) At(at time.Time) int {
+	p := ramp{from: r.From, to: r.To, start: r.Start.UnixMicro(), end: r.End.UnixMicro()}
+	return p.share(at)
+}
+
 // share returns the share at a time, rounded down.
 func (p *ramp) share(at time.Time) int {
 	now := at.UnixMicro()
