@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
@@ -257,10 +258,33 @@ func (s style) ruleCondition(c rules.Condition) string {
 		form += 2
 	}
 	text := s.attribute(c.Attribute) + " " + operatorWords[c.Op][form]
-	if len(c.Values) > 0 {
-		text += " " + s.list(c.Values)
+	switch {
+	case len(c.Values) == 0:
+		return text
+	case c.Op == rules.OpIs:
+		return text + " " + s.list(c.Values)
 	}
-	return text
+	return text + " " + s.texts(c.Values)
+}
+
+// texts returns the values of an operator that takes values of one kind, so that text
+// needs quotes only if it would not read as one word.
+func (s style) texts(values []targeting.Value) string {
+	var shown []string
+	for i, v := range values {
+		if s.isEnough(i) {
+			shown = append(shown, fmt.Sprintf("… %d more", len(values)-i))
+			break
+		}
+		text, ok := v.AsText()
+		if !ok || text == "" || strings.IndexFunc(text, func(r rune) bool {
+			return !unicode.IsPrint(r) || strings.ContainsRune(` ,;()"`, r)
+		}) >= 0 {
+			text = s.value(v)
+		}
+		shown = append(shown, s.cut(text))
+	}
+	return strings.Join(shown, ", ")
 }
 
 func (s style) attribute(name string) string {
