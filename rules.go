@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
@@ -149,6 +150,27 @@ func (c *FeatureFlagClient) SetDefault(ctx context.Context, name, variant string
 		d.Default = variant
 		return nil
 	})
+}
+
+// Convert turns a flag of Carta's model into one with rules, so that everybody stays on
+// the side that they are on, except as the differences say; see [rules.FromCarta],
+// which tells them beforehand. Python clients take the flag for off from then on.
+//
+// If rules cannot express what the flag does, the error matches [store.ErrInvalid]; if
+// it has rules already, [ErrModel]; if there is no such flag, [store.ErrNotFound].
+func (c *FeatureFlagClient) Convert(ctx context.Context, name string) (differences []string, err error) {
+	err = c.changeRules(ctx, "convert", name, func(f *store.Flag) (rules.Definition, error) {
+		if !f.Rules().IsZero() {
+			return rules.Definition{}, fmt.Errorf("it has rules already: %w", ErrModel)
+		}
+		conversion, err := rules.FromCarta(f.Conditions, f.Bucketer, time.Now())
+		differences = conversion.Differences
+		return conversion.Definition, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return differences, nil
 }
 
 // changeRules replaces a flag's rules by what define makes of the freshest flag.

@@ -306,3 +306,29 @@ func TestRulesEvents(t *testing.T) {
 		t.Errorf("a handler could not stop the change: %v", err)
 	}
 }
+
+func TestConvert(t *testing.T) {
+	c := flipper.New(memory.New())
+	mustCreate(t, c, "flag", flipper.WithEnabled(true), flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0.1), "user_id")))
+	var before []bool
+	for id := range 1000 {
+		before = append(before, c.IsEnabled(t.Context(), "flag", flipper.Int("user_id", id)))
+	}
+	differences, err := c.Convert(t.Context(), "flag")
+	if err != nil || len(differences) == 0 {
+		t.Fatal(differences, err)
+	}
+	for id, was := range before {
+		if is := c.IsEnabled(t.Context(), "flag", flipper.Int("user_id", id)); is != was {
+			t.Fatalf("user %d was %t, is %t", id, was, is)
+		}
+	}
+	if _, err := c.Convert(t.Context(), "flag"); !errors.Is(err, flipper.ErrModel) {
+		t.Errorf("twice: %v", err)
+	}
+	mustCreate(t, c, "odd", flipper.WithConditions(carta.NewCondition(carta.Greater("version", "2024"))))
+	stored := mustGet(t, c, "odd")
+	if _, err := c.Convert(t.Context(), "odd"); !errors.Is(err, store.ErrInvalid) || mustGet(t, c, "odd") != stored {
+		t.Errorf("what rules cannot express: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
@@ -277,7 +278,7 @@ func (s style) texts(values []targeting.Value) string {
 			break
 		}
 		text, ok := v.AsText()
-		if !ok || text == "" || strings.IndexFunc(text, func(r rune) bool {
+		if !ok || text == "" || !utf8.ValidString(text) || strings.IndexFunc(text, func(r rune) bool {
 			return !unicode.IsPrint(r) || strings.ContainsRune(` ,;()"`, r)
 		}) >= 0 {
 			text = s.value(v)

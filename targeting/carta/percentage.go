@@ -260,3 +260,29 @@ func (p Percentage) AppendCanonical(b []byte) []byte {
 
 // String gives the stored form.
 func (p Percentage) String() string { return string(p.JSON()) }
+
+// A Ramp is the plan of a percentage that changes with time.
+type Ramp struct {
+	Initial, Final float64
+	Start, End     time.Time
+}
+
+// Ramp returns the plan of a percentage that is a ramp. ok is false if it is not, or
+// if what is stored of it is no number.
+func (p Percentage) Ramp() (r Ramp, ok bool) {
+	if p.ramp == nil {
+		return r, false
+	}
+	var seconds float64
+	for value, to := range map[*targeting.Value]*float64{&p.ramp.initial: &r.Initial, &p.ramp.final: &r.Final, &p.ramp.duration: &seconds} {
+		if *to, ok = asFloat(*value); !ok {
+			return Ramp{}, false
+		}
+	}
+	if !(0 <= seconds && seconds < math.MaxInt64/1e9) {
+		return Ramp{}, false
+	}
+	r.Start = time.UnixMicro(p.ramp.start).UTC()
+	r.End = r.Start.Add(time.Duration(seconds * float64(time.Second)))
+	return r, true
+}
