@@ -62,8 +62,9 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 	return evaluations
 }
 
-// EvaluateAll is [FeatureFlagClient.EvaluateNames] of all flags, for a page or an
-// API that needs them by name. A flag that is stored but cannot be read has an
+// EvaluateAll is [FeatureFlagClient.EvaluateNames] of all flags that are stored, and
+// of those that the client knows to be declared (see [WithDeclarations]), for a page
+// or an API that needs them by name. A flag that is stored but cannot be read has an
 // evaluation with an Err, as one that cannot be evaluated has. If the flags cannot
 // be listed there are no evaluations, only the error; ctx bounds the time.
 func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
@@ -82,14 +83,22 @@ func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map
 		}
 	}
 	evaluations := make(map[string]Evaluation, len(b.listed))
-	for name, f := range b.listed {
+	evaluate := func(name string, f *store.Flag, err error) {
 		var e Evaluation
 		if pinned := c.pinned(s, name); pinned != nil {
 			c.evaluatePin(ctx, &b, &r, &e, pinned)
 		} else {
-			c.evaluateFound(ctx, &b, s, &r, &e, name, f, failures[name])
+			c.evaluateFound(ctx, &b, s, &r, &e, name, f, err)
 		}
 		evaluations[name] = e
+	}
+	for name, f := range b.listed {
+		evaluate(name, f, failures[name])
+	}
+	for name := range c.declaredDefaults {
+		if _, stored := b.listed[name]; !stored {
+			evaluate(name, nil, store.ErrNotFound)
+		}
 	}
 	return evaluations, nil
 }
@@ -169,7 +178,7 @@ func (c *FeatureFlagClient) evaluateInto(ctx context.Context, b *batch, r *targe
 		}
 		d, err = f.Evaluate(r, flags)
 	}
-	*e = evaluationOf(d, err, false)
+	*e = c.evaluationOf(name, d, err, fallbackDeclared)
 	c.tell(ctx, name, e, r.Attrs)
 }
 

@@ -182,13 +182,15 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 // data. Of a flag that is stored it refreshes these three in the client data, if
 // they are declared and differ. It changes nothing else, whatever is declared: the
 // flag stays enabled or disabled, and keeps its conditions, its rollout and its
-// other client data. What is not declared stays as it is stored.
+// other client data. What is not declared stays as it is stored. Without arguments,
+// it registers what the client knows to be declared (see [WithDeclarations]).
 //
 // Call it when the program starts; several programs may do so at once. It registers
 // as many flags as it can, and returns the errors joined: call it again until there
 // is none, if the store may be down when the program starts. Two declarations of one
 // name return an error that matches [store.ErrInvalid], and nothing is changed.
 func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...*Declaration) error {
+	declarations = c.declared(declarations)
 	if err := checkDeclarations(declarations); err != nil {
 		return err
 	}
@@ -253,9 +255,11 @@ type Audit struct {
 	Expired []string
 }
 
-// Audit compares declared flags with stored ones. If the flags cannot be listed,
+// Audit compares declared flags with stored ones. Without arguments, the declared ones
+// are those that the client knows (see [WithDeclarations]). If the flags cannot be listed,
 // or two declarations have one name, it gives an error.
 func (c *FeatureFlagClient) Audit(ctx context.Context, declarations ...*Declaration) (Audit, error) {
+	declarations = c.declared(declarations)
 	if err := checkDeclarations(declarations); err != nil {
 		return Audit{}, err
 	}

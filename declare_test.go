@@ -112,6 +112,71 @@ func TestDeclaredDefaultOfHandle(t *testing.T) {
 	}
 }
 
+// A client that knows the declarations answers their defaults, whoever asks and how,
+// unless the call brings its own.
+func TestWithDeclarations(t *testing.T) {
+	fuzzy := flipper.Declare("fuzzy", flipper.Default(true))
+	list := flipper.WithDeclarations(append(declarations(t), nil, flipper.Declare("twice", flipper.Default(true)), flipper.Declare("twice"))...)
+	s := newFaultyStore()
+	c := flipper.New(s, quiet(), list, list)
+	for _, ctx := range []context.Context{t.Context(), flipper.WithPinnedFlags(t.Context())} {
+		names := []string{"web.new_ui", "fuzzy", "nobody's", "twice"}
+		all, err := c.EvaluateAll(ctx)
+		must(t, err)
+		for i, e := range c.EvaluateNames(ctx, names) {
+			name, want := names[i], names[i] == "web.new_ui"
+			wantErr(t, e.Err, store.ErrNotFound)
+			if e.Enabled != want || c.Evaluate(ctx, name).Enabled != want || c.IsEnabled(ctx, name) != want ||
+				c.Flag(name).IsEnabled(ctx) != want || c.Flag(name).Evaluate(ctx).Enabled != want || c.Flag(name).Default() != want {
+				t.Errorf("%s is not %t for all: %v", name, want, e)
+			}
+			if on, ok := e.Value.AsBool(); on != want || !ok {
+				t.Errorf("%s has the value %s", name, e.Value)
+			}
+			other, ok := all[name]
+			if ok == (name == "nobody's") || other.Enabled != want {
+				t.Errorf("all have %t, %v for %s", ok, other, name)
+			}
+			if c.IsEnabledOr(ctx, name, true) == c.IsEnabledOr(ctx, name, false) || c.EvaluateOr(ctx, name, !want).Enabled == want {
+				t.Errorf("%s: the caller's own default does not win", name)
+			}
+			if got := c.StringOr(ctx, name, "x"); got != "x" {
+				t.Errorf("%s is %s", name, got)
+			}
+		}
+	}
+	if !fuzzy.IsEnabled(t.Context(), c) {
+		t.Error("the client's declaration wins over the one that asks")
+	}
+	wantErr(t, c.Register(t.Context()), store.ErrInvalid) // one is nil
+
+	// What is stored wins. All that is known is registered, and audited.
+	c = flipper.New(s, quiet(), flipper.WithDeclarations(declarations(t)...))
+	audit, err := c.Audit(t.Context())
+	must(t, err)
+	if len(audit.Missing) != 5 {
+		t.Errorf("%+v", audit)
+	}
+	must(t, c.Register(t.Context()))
+	must(t, c.Disable(t.Context(), "web.new_ui"))
+	all, err := c.EvaluateAll(t.Context())
+	must(t, err)
+	if e := all["web.new_ui"]; e.Enabled || e.Err != nil || len(all) != 5 || c.IsEnabled(t.Context(), "web.new_ui") {
+		t.Errorf("%v", all)
+	}
+	if audit, err := c.Audit(t.Context(), fuzzy); err != nil || len(audit.Undeclared) != 4 {
+		t.Errorf("%+v, %v", audit, err)
+	}
+
+	// The store fails: the list has nothing, and names have their defaults.
+	s.fail(errDown)
+	_, err = c.EvaluateAll(t.Context())
+	wantErr(t, err, store.ErrUnavailable)
+	if e := c.EvaluateNames(t.Context(), []string{"web.new_ui"})[0]; !e.Enabled || !c.IsEnabled(t.Context(), "web.new_ui") {
+		t.Errorf("%v", e)
+	}
+}
+
 func TestNamespace(t *testing.T) {
 	for name, want := range map[string]bool{"web.new_ui": true, "web.a.b": true, "web": false, "webbed.x": false, "other": false, "": false} {
 		if got := web.Contains(name); got != want {

@@ -61,11 +61,12 @@ type Evaluation struct {
 
 // evaluationOf returns the evaluation for a decision, or for the error in its place.
 // Then otherwise is what the caller gets.
-func evaluationOf(d targeting.Decision, err error, otherwise bool) Evaluation {
+func (c *FeatureFlagClient) evaluationOf(name string, d targeting.Decision, err error, otherwise fallback) Evaluation {
 	e := Evaluation{Enabled: d.Enabled, Reason: d.Reason, Rule: d.Rule, RuleName: d.RuleName, Err: err}
 	switch {
 	case err != nil:
-		e.Enabled, e.Value = otherwise, targeting.Bool(otherwise)
+		e.Enabled = c.resolve(otherwise, name)
+		e.Value = targeting.Bool(e.Enabled)
 	case d.Variant != nil:
 		e.Variant, e.Value = d.Variant.Name, d.Variant.Value
 	default: // disabled, with rules that cannot be read
@@ -76,21 +77,22 @@ func evaluationOf(d targeting.Decision, err error, otherwise bool) Evaluation {
 
 // IsEnabled reports whether a flag is on for a request with these attributes and
 // those that ctx carries. It never fails: if there is no such flag, or the store
-// cannot tell in time, or a condition cannot be evaluated, the answer is false,
-// and the cause is reported (see [WithLogger] and [WithErrorHandler]).
+// cannot tell in time, or a condition cannot be evaluated, the answer is false, or
+// what is declared (see [WithDeclarations]), and the cause is reported (see
+// [WithLogger] and [WithErrorHandler]).
 //
 // On stores that answer from memory it neither blocks nor allocates.
 func (c *FeatureFlagClient) IsEnabled(ctx context.Context, name string, attrs ...Attr) bool {
-	return c.IsEnabledOr(ctx, name, false, attrs...)
+	return c.isEnabled(ctx, name, c.peek(name), fallbackDeclared, attrs)
 }
 
 // IsEnabledOr is [FeatureFlagClient.IsEnabled] with a default other than false.
 func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) bool {
-	return c.isEnabled(ctx, name, c.peek(name), otherwise, attrs)
+	return c.isEnabled(ctx, name, c.peek(name), fallbackOf(otherwise), attrs)
 }
 
 // isEnabled answers from a flag that was found in memory, or nil.
-func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store.Flag, otherwise bool, attrs []Attr) bool {
+func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store.Flag, otherwise fallback, attrs []Attr) bool {
 	// What most flags are most of the time is answered without more ado.
 	if f != nil && isPlain(f) && !c.thorough && scopeOf(ctx).pins == nil {
 		return f.Enabled
@@ -100,7 +102,7 @@ func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store
 
 // isEnabledWith answers from a flag that was found in memory, or nil, for requests
 // that must have some attributes.
-func (c *FeatureFlagClient) isEnabledWith(ctx context.Context, name string, f *store.Flag, otherwise bool, required *requirements, attrs []Attr) bool {
+func (c *FeatureFlagClient) isEnabledWith(ctx context.Context, name string, f *store.Flag, otherwise fallback, required *requirements, attrs []Attr) bool {
 	d, err := c.evaluate(ctx, name, f, required, attrs)
 	if err == nil && c.observers == nil {
 		return d.Enabled
@@ -110,11 +112,11 @@ func (c *FeatureFlagClient) isEnabledWith(ctx context.Context, name string, f *s
 
 // answer returns the caller's default if there is an error, and tells of both, the
 // error and the evaluation, whoever wants to know.
-func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise bool, d targeting.Decision, err error, attrs []Attr) bool {
+func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise fallback, d targeting.Decision, err error, attrs []Attr) bool {
 	if err != nil {
 		c.reports.report(ctx, name, err)
 	}
-	e := evaluationOf(d, err, otherwise)
+	e := c.evaluationOf(name, d, err, otherwise)
 	c.tell(ctx, name, &e, attrs)
 	return e.Enabled
 }
@@ -130,17 +132,17 @@ func (c *FeatureFlagClient) tell(ctx context.Context, name string, e *Evaluation
 // Evaluate is [FeatureFlagClient.IsEnabled] with the variant, its value and the
 // reason, and with the error instead of a report.
 func (c *FeatureFlagClient) Evaluate(ctx context.Context, name string, attrs ...Attr) Evaluation {
-	return c.EvaluateOr(ctx, name, false, attrs...)
+	return c.evaluateWith(ctx, name, fallbackDeclared, c.required, attrs)
 }
 
 // EvaluateOr is [FeatureFlagClient.Evaluate] with a default other than false.
 func (c *FeatureFlagClient) EvaluateOr(ctx context.Context, name string, otherwise bool, attrs ...Attr) Evaluation {
-	return c.evaluateWith(ctx, name, otherwise, c.required, attrs)
+	return c.evaluateWith(ctx, name, fallbackOf(otherwise), c.required, attrs)
 }
 
-func (c *FeatureFlagClient) evaluateWith(ctx context.Context, name string, otherwise bool, required *requirements, attrs []Attr) Evaluation {
+func (c *FeatureFlagClient) evaluateWith(ctx context.Context, name string, otherwise fallback, required *requirements, attrs []Attr) Evaluation {
 	d, err := c.evaluate(ctx, name, c.peek(name), required, attrs)
-	e := evaluationOf(d, err, otherwise)
+	e := c.evaluationOf(name, d, err, otherwise)
 	c.tell(ctx, name, &e, attrs)
 	return e
 }

@@ -24,7 +24,7 @@ type FeatureFlag struct {
 	client *FeatureFlagClient
 	name   string
 
-	// otherwise is the answer where there is none: false, or what was declared.
+	// otherwise is the answer where there is none: false, or what is declared.
 	otherwise bool
 
 	// kept is what the flag, if it is plain, answered: version<<1, and 1 if it was
@@ -47,8 +47,8 @@ func newHandle(c *FeatureFlagClient, name string, otherwise bool, required *requ
 // Name gives the flag's name.
 func (f *FeatureFlag) Name() string { return f.name }
 
-// Default gives the handle's answer where there is none: false, or the default of
-// the [Declaration] that the handle is from.
+// Default returns the handle's answer where there is none: that of the [Declaration]
+// that the handle is from, or that the client knows, or false.
 func (f *FeatureFlag) Default() bool { return f.otherwise }
 
 // IsEnabled is [FeatureFlagClient.IsEnabled]. Where there is no answer, it gives
@@ -64,7 +64,7 @@ func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...
 		if f.required == c.required {
 			return c.IsEnabledOr(ctx, f.name, otherwise, attrs...)
 		}
-		return c.isEnabledWith(ctx, f.name, c.peek(f.name), otherwise, f.required, attrs)
+		return c.isEnabledWith(ctx, f.name, c.peek(f.name), fallbackOf(otherwise), f.required, attrs)
 	}
 	view, kept := c.flags.Load(), f.kept.Load()
 	if kept>>1 == view.Version() && scopeOf(ctx).pins == nil {
@@ -78,18 +78,18 @@ func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...
 		}
 		f.kept.Store(kept)
 	}
-	return c.isEnabled(ctx, f.name, flag, otherwise, attrs)
+	return c.isEnabled(ctx, f.name, flag, fallbackOf(otherwise), attrs)
 }
 
 // Evaluate is [FeatureFlagClient.Evaluate]. Where there is no answer, it gives
 // [FeatureFlag.Default].
 func (f *FeatureFlag) Evaluate(ctx context.Context, attrs ...Attr) Evaluation {
-	return f.client.evaluateWith(ctx, f.name, f.otherwise, f.required, attrs)
+	return f.client.evaluateWith(ctx, f.name, fallbackOf(f.otherwise), f.required, attrs)
 }
 
 // EvaluateOr is [FeatureFlagClient.EvaluateOr].
 func (f *FeatureFlag) EvaluateOr(ctx context.Context, otherwise bool, attrs ...Attr) Evaluation {
-	return f.client.evaluateWith(ctx, f.name, otherwise, f.required, attrs)
+	return f.client.evaluateWith(ctx, f.name, fallbackOf(otherwise), f.required, attrs)
 }
 
 // Get is [FeatureFlagClient.Get].

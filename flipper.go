@@ -77,6 +77,9 @@ type FeatureFlagClient struct {
 	required  *requirements // likewise
 	thorough  bool          // there is one of the two: the shortest ways are closed
 	reports   reporter
+
+	declarations     []*Declaration
+	declaredDefaults map[string]bool // by name
 }
 
 // DefaultTimeout is how long an evaluation waits for a store that has to ask a
@@ -220,7 +223,7 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 // Flag returns a handle to the flag of a name, whether there is one or not. It does
 // not ask the store.
 func (c *FeatureFlagClient) Flag(name string) *FeatureFlag {
-	return newHandle(c, name, false, c.required)
+	return newHandle(c, name, c.resolve(fallbackDeclared, name), c.required)
 }
 
 // Get returns the flag as it is stored. If there is none, the error matches

@@ -73,7 +73,7 @@ func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, requ
 		c.reports.report(ctx, name, err)
 		value, d = otherwise, targeting.NoDecision
 	}
-	e := evaluationOf(d, err, false)
+	e := c.evaluationOf(name, d, err, fallbackOff)
 	if err != nil {
 		e.Value, _ = targeting.ValueOf(otherwise) // null for what has no JSON form
 	}

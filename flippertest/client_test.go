@@ -49,9 +49,47 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// Declarations name flags, too.
+func TestNewOfDeclarations(t *testing.T) {
+	ui, search, beta := flipper.Declare("UI"), flipper.Declare("SEARCH"), flipper.Declare("BETA", flipper.Default(true))
+	features := flippertest.New(t, flippertest.On(ui, search), flippertest.Off("A", "B"), flippertest.Off(beta),
+		flippertest.Flag(search, flipper.WithConditions(pro())))
+	for name, want := range map[string]bool{"UI": true, "SEARCH": false, "BETA": false, "A": false, "B": false} {
+		wantOn(t, features, name, want, flipper.String("plan", "free"))
+	}
+	if _, err := features.Get(t.Context(), "B"); err != nil {
+		t.Error(err)
+	}
+	// The client knows of declared defaults what the program's does.
+	features.Store().Fail(nil)
+	wantOn(t, features, "BETA", false)
+	if !beta.IsEnabled(t.Context(), features.FeatureFlagClient) {
+		t.Error("the declaration does not answer its default")
+	}
+	knowing := flippertest.New(t, flippertest.Off(beta), flippertest.WithClientOptions(flipper.WithDeclarations(beta)))
+	knowing.Store().Fail(nil)
+	wantOn(t, knowing, "BETA", true)
+
+	var seen seen
+	t.Run("both", func(t *testing.T) {
+		flippertest.Both(t, ui, func(t *testing.T, features *flippertest.Client) {
+			seen.add(fmt.Sprint(t.Name(), " ", ui.IsEnabled(t.Context(), features.FeatureFlagClient)))
+		})
+		flippertest.Combinations(t, []*flipper.Declaration{ui}, func(t *testing.T, features *flippertest.Client) {
+			seen.add(fmt.Sprint(t.Name(), " ", ui.IsEnabled(t.Context(), features.FeatureFlagClient)))
+		})
+	})
+	seen.want(t, "TestNewOfDeclarations/both/UI=off false", "TestNewOfDeclarations/both/UI=off#01 false",
+		"TestNewOfDeclarations/both/UI=on true", "TestNewOfDeclarations/both/UI=on#01 true")
+}
+
 func TestNewRefuses(t *testing.T) {
 	runTest(func(t testing.TB) {
 		flippertest.New(t, flippertest.On(""))
+		t.Errorf("went on")
+	}).want(t, `flippertest: create flag "": name: invalid: it is empty`)
+	runTest(func(t testing.TB) {
+		flippertest.New(t, flippertest.On((*flipper.Declaration)(nil)))
 		t.Errorf("went on")
 	}).want(t, `flippertest: create flag "": name: invalid: it is empty`)
 }

@@ -19,28 +19,29 @@ const maxFlags = 10
 //	flippertest.Both(t, "NEW_UI", func(t *testing.T, features *flippertest.Client) {
 //		...
 //	})
-func Both(t *testing.T, name string, test func(t *testing.T, features *Client), opts ...Option) {
+func Both[N Named](t *testing.T, flag N, test func(t *testing.T, features *Client), opts ...Option) {
 	t.Helper()
-	Combinations(t, []string{name}, test, opts...)
+	Combinations(t, []N{flag}, test, opts...)
 }
 
 // Combinations is [Both] for all combinations of several flags: the subtests are
 // named like A=on,B=off, and are 2 to the power of the number of flags. More than
 // 10 flags fail the test.
-func Combinations(t *testing.T, names []string, test func(t *testing.T, features *Client), opts ...Option) {
+func Combinations[N Named](t *testing.T, flags []N, test func(t *testing.T, features *Client), opts ...Option) {
 	t.Helper()
-	if len(names) > maxFlags {
-		t.Fatalf("flippertest: %d flags have too many combinations; %d are allowed", len(names), maxFlags)
+	if len(flags) > maxFlags {
+		t.Fatalf("flippertest: %d flags have too many combinations; %d are allowed", len(flags), maxFlags)
 	}
-	for number := range 1 << len(names) {
+	for number := range 1 << len(flags) {
 		set := slices.Clip(opts)
-		titles := make([]string, len(names))
-		for i, name := range names {
+		titles := make([]string, len(flags))
+		for i, flag := range flags {
+			name := nameOf(flag)
 			// The first flag changes last, and each is on first.
-			if number>>(len(names)-1-i)&1 == 0 {
-				set, titles[i] = append(set, On(name)), name+"=on"
+			if number>>(len(flags)-1-i)&1 == 0 {
+				set, titles[i] = append(set, On(flag)), name+"=on"
 			} else {
-				set, titles[i] = append(set, Off(name)), name+"=off"
+				set, titles[i] = append(set, Off(flag)), name+"=off"
 			}
 		}
 		t.Run(strings.Join(titles, ","), func(t *testing.T) { test(t, New(t, set...)) })

@@ -20,17 +20,49 @@ type flagSetting struct {
 	opts []flipper.CreateOption
 }
 
-// On gives the client a flag that is on for everyone.
-func On(name string) Option { return Flag(name) }
+// Named is what names a flag: its name, or its declaration. The client of the test
+// does not learn the declared default from it. If that of the program knows it, add
+// [flipper.WithDeclarations] with [WithClientOptions].
+type Named interface {
+	string | *flipper.Declaration
+}
 
-// Off gives the client a flag that is off for everyone.
-func Off(name string) Option { return Flag(name, flipper.WithEnabled(false)) }
+// nameOf returns a flag's name. That of a nil declaration is empty, which [New]
+// refuses.
+func nameOf[N Named](flag N) string {
+	switch flag := any(flag).(type) {
+	case string:
+		return flag
+	case *flipper.Declaration:
+		if flag != nil {
+			return flag.Name()
+		}
+	}
+	return ""
+}
 
-// Flag gives the client a flag with conditions, a bucketer or client data. It is
-// enabled unless an option says otherwise.
-func Flag(name string, opts ...flipper.CreateOption) Option {
+// On makes flags that are on for everyone:
+//
+//	flippertest.On("NEW_UI", "NEW_SEARCH")
+//	flippertest.On(flags.NewUI, flags.NewSearch)
+func On[N Named](flags ...N) Option { return switched(flags, true) }
+
+// Off makes flags that are off for everyone.
+func Off[N Named](flags ...N) Option { return switched(flags, false) }
+
+func switched[N Named](flags []N, on bool) Option {
+	return func(s *settings) {
+		for _, flag := range flags {
+			Flag(flag, flipper.WithEnabled(on))(s)
+		}
+	}
+}
+
+// Flag makes a flag with conditions, a bucketer or client data. It is enabled unless
+// an option says otherwise.
+func Flag[N Named](flag N, opts ...flipper.CreateOption) Option {
 	opts = append([]flipper.CreateOption{flipper.WithEnabled(true)}, opts...)
-	return func(s *settings) { s.flags = append(s.flags, flagSetting{name, opts}) }
+	return func(s *settings) { s.flags = append(s.flags, flagSetting{nameOf(flag), opts}) }
 }
 
 // WithStrict fails the test when a flag is asked that does not exist, unless the

@@ -27,6 +27,19 @@ func TestEndToEnd(t *testing.T) {
 		}
 	}
 
+	awaitFlag := func(flag string) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			out, err := exec.CommandContext(t.Context(), flipper, "get", flag, "--store", "thrift://"+server.address).CombinedOutput()
+			if err == nil {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("flipper get %s: %v\n%s", flag, err, out)
+			}
+		}
+	}
+
 	// The service starts while the server is down, with the initial flags.
 	server.kill()
 	lastGood := filepath.Join(t.TempDir(), "last-good-flags.json")
@@ -34,10 +47,14 @@ func TestEndToEnd(t *testing.T) {
 	shop.await(t, "/readyz", "ready, with flags that are")
 	shop.await(t, "/", "Welcome to the shop")
 
+	// What is declared is known, though nothing is stored yet.
+	shop.await(t, "/api/flags", `{"free_shipping":false,"gift_cards":false,"new_home":false,"orders":true,"reviews":false}`)
+
 	// When the server is there, the service registers its flags.
 	server = startServer(t, flipper, server.address, data)
 	shop.await(t, "/readyz", "ready\n")
 	shop.await(t, "/api/flags", `{"free_shipping":false,"gift_cards":false,"new_home":false,"orders":true,"reviews":false}`)
+	awaitFlag(Flags.Orders.Name()) // the last one
 	switchFlag("enable", Flags.NewHome.Name())
 	shop.await(t, "/", "beautifully arranged")
 
@@ -57,7 +74,7 @@ func TestEndToEnd(t *testing.T) {
 	shop.await(t, "/api/reviews", "Simply the best.")
 
 	shop.stop()
-	if want := `"msg":"flag was changed","flag":"storefront.reviews","enabled":true`; !strings.Contains(shop.log.String(), want) {
+	if want := `"msg":"flag was changed","flag":"storefront.reviews","change":"switched on","enabled":true`; !strings.Contains(shop.log.String(), want) {
 		t.Errorf("the log does not have %s:\n%s", want, shop.log)
 	}
 

@@ -51,16 +51,11 @@ var initialFlags embed.FS
 // register creates the declared flags that are missing, and logs what does not fit
 // together. It tries again until the store can be reached or ctx ends.
 //
-// The client must be one of the store itself: a mirror that could not reach the
-// store yet takes its initial flags for those that are stored.
+// The client must be one of the store itself, and know the declarations: a mirror that
+// could not reach the store yet takes its initial flags for those that are stored.
 func register(ctx context.Context, stored *flipper.FeatureFlagClient, logger *slog.Logger) {
-	declared, err := flipper.Declarations(Flags)
-	if err != nil {
-		logger.Error("flags are not declared as they should be", "error", err)
-		return
-	}
 	for {
-		err := stored.Register(ctx, declared...)
+		err := stored.Register(ctx)
 		if err == nil {
 			break
 		}
@@ -71,7 +66,7 @@ func register(ctx context.Context, stored *flipper.FeatureFlagClient, logger *sl
 		case <-time.After(2 * time.Second):
 		}
 	}
-	audit, err := stored.Audit(ctx, declared...)
+	audit, err := stored.Audit(ctx)
 	if err != nil {
 		logger.Warn("flags could not be compared with those declared", "error", err)
 		return
@@ -82,15 +77,10 @@ func register(ctx context.Context, stored *flipper.FeatureFlagClient, logger *sl
 // logChanges logs every change of a flag, whoever makes it, until ctx ends.
 func logChanges(ctx context.Context, features *flipper.FeatureFlagClient, logger *slog.Logger) {
 	for change, err := range features.Changes(ctx) {
-		switch {
-		case err != nil:
+		if err != nil {
 			logger.Warn("changes of flags cannot be seen", "error", err)
-		case change.Before == nil:
-			logger.Info("flag was created", "flag", change.Name, "enabled", change.After.Enabled)
-		case change.After == nil:
-			logger.Info("flag was destroyed", "flag", change.Name)
-		default:
-			logger.Info("flag was changed", "flag", change.Name, "enabled", change.After.Enabled)
+			continue
 		}
+		logger.Info("flag was changed", slog.Any("", change)) // without a name, its parts are the record's
 	}
 }

@@ -84,7 +84,12 @@ func run(ctx context.Context, s service) (err error) {
 	metrics.ObserveAge(flags)
 	hook.ObserveAge(flags)
 
+	declared, err := flipper.Declarations(Flags)
+	if err != nil {
+		return err
+	}
 	features := flipper.New(flags,
+		flipper.WithDeclarations(declared...),
 		flipper.WithHook(metrics),
 		flipper.WithHook(hook),
 		flipper.WithImpressions(impressions, s.share),
@@ -104,7 +109,9 @@ func run(ctx context.Context, s service) (err error) {
 	var background sync.WaitGroup
 	backgroundCtx, cancel := context.WithCancel(ctx)
 	defer func() { cancel(); background.Wait() }()
-	background.Go(func() { register(backgroundCtx, flipper.New(flags.Backend()), s.logger) })
+	background.Go(func() {
+		register(backgroundCtx, flipper.New(flags.Backend(), flipper.WithDeclarations(declared...)), s.logger)
+	})
 	background.Go(func() { logChanges(backgroundCtx, features, s.logger) })
 
 	// A span gets the name of its route if nothing between it and the routes makes a

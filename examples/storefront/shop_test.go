@@ -116,7 +116,7 @@ func TestOrders(t *testing.T) {
 // A shop without flags is the shop as it was before them.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
-	features := flippertest.New(t, flippertest.On(Flags.NewHome.Name()), flippertest.On(Flags.Reviews.Name()))
+	features := flippertest.New(t, flippertest.On(Flags.NewHome, Flags.Reviews))
 	shop := testShop(t, features)
 	features.Store().Fail(nil)
 	for _, want := range []struct {
@@ -144,7 +144,7 @@ func TestStoreFails(t *testing.T) {
 // The API tells of our flags, and of no other program's.
 func TestFlagsOf(t *testing.T) {
 	t.Parallel()
-	features := flippertest.New(t, flippertest.On(Flags.Orders.Name()), flippertest.Off(Flags.NewHome.Name()), flippertest.On("billing.secret"))
+	features := flippertest.New(t, flippertest.On(Flags.Orders), flippertest.Off(Flags.NewHome), flippertest.On("billing.secret"))
 	_, body := do(t, testShop(t, features), http.MethodGet, "/api/flags", "")
 	if want := `{"new_home":false,"orders":true}` + "\n"; body != want {
 		t.Errorf("got %s, want %s", body, want)
