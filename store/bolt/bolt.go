@@ -22,12 +22,34 @@
 //
 // # The file
 //
-// It is a bbolt database with two buckets: "flipper" says whose it is, and
-// "features" has the flags. A flag's key is a slash and its name; its value is
-// its revision in decimal, a line break, and the JSON that [store.Encode] gives.
-// A file that is damaged or another program's is refused ([ErrCorrupt],
-// [ErrForeign]) and left as it is. To make a backup, copy the file while no
-// process has it open.
+// It is a bbolt database with three buckets: "flipper" says whose it is,
+// "features" has the flags, and "checksums" has a checksum of each. A flag's key is
+// a slash and its name; its value is its revision in decimal, a line break, and the
+// JSON that [store.Encode] returns. The checksum, under the same key, is the CRC-64
+// of key and value. To make a backup, copy the file while no process has it open.
+//
+// # Damage
+//
+// bbolt has no checksums of its pages, so a bit that turns on the disk could turn
+// into another flag. A flag that does not match its checksum, is missing, or has
+// none, is unreadable ([store.ErrUnreadable]), and the others are served: every
+// answer is what was stored, or an error. Restore the file from a backup, or delete
+// the flag and create it again.
+//
+// A file that is damaged elsewhere, or is another program's, is refused
+// ([ErrCorrupt], [ErrForeign]) and left as it is.
+//
+// What no checksum can tell: if the last page that was written is lost as a whole,
+// the file looks as if a power failure had cut off that write, and is read as it
+// was before.
+//
+// # Earlier versions
+//
+// Files of the first format, which have no checksums, are read as they are. The
+// first write adds checksums of all flags, and makes the file one of the second
+// format. Versions of this package that do not know checksums refuse that, for what
+// they wrote would not match: to go back to one, export the flags with this version
+// (`flipper export`) and import them into a new file with the other.
 //
 // The file does not shrink when flags are deleted; the room is used again.
 package bolt
@@ -73,7 +95,8 @@ type Store struct {
 	closeOnce sync.Once
 	closeErr  error
 	writer    sync.WaitGroup
-	lost      error // why the file cannot be used any more; the writer's
+	lost      error  // why the file cannot be used any more; the writer's
+	highest   uint64 // the highest revision given; the writer's
 }
 
 var (

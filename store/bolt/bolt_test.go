@@ -64,10 +64,15 @@ func harness() storetest.Harness {
 	}
 }
 
+// putRaw stores what need not be a flag, with its checksum.
 func putRaw(t *testing.T, db *bbolt.DB, name string, raw []byte) {
 	t.Helper()
 	if err := db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(featuresBucket).Put(key(name), raw)
+		c, err := contentsOf(tx)
+		if err != nil {
+			return err
+		}
+		return c.put(key(name), raw)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +262,10 @@ func TestFailedButStored(t *testing.T) {
 	}
 	putRaw(t, s.db, "NEW", value("777", text))
 	putRaw(t, s.db, "BROKEN", []byte("not JSON"))
-	if err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(featuresBucket).Delete(key("DELETED")) }); err != nil {
+	if err := s.db.Update(func(tx *bbolt.Tx) error {
+		c, err := contentsOf(tx)
+		return errors.Join(err, c.delete(key("DELETED")))
+	}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -53,6 +53,7 @@ type meta struct {
 var (
 	errNoMagic = errors.New("it does not begin as a bbolt database does")
 	errBadMeta = errors.New("its first pages are damaged")
+	errNewest  = errors.New("the page that says what was written last is damaged")
 )
 
 // readMeta reads the meta page at an offset.
@@ -65,8 +66,6 @@ func readMeta(r io.ReaderAt, offset int64) (m meta, err error) {
 	if order.Uint32(b) != magic {
 		return meta{}, errNoMagic
 	}
-	checksum := fnv.New64a()
-	_, _ = checksum.Write(b[:metaChecked])
 	m = meta{
 		pageSize:    int64(order.Uint32(b[8:])),
 		root:        order.Uint64(b[16:]),
@@ -75,7 +74,7 @@ func readMeta(r io.ReaderAt, offset int64) (m meta, err error) {
 		transaction: order.Uint64(b[48:]),
 	}
 	switch {
-	case order.Uint64(b[metaChecked:]) != checksum.Sum64():
+	case order.Uint64(b[metaChecked:]) != metaChecksum(b):
 		return meta{}, errBadMeta
 	case order.Uint32(b[4:]) != version:
 		return meta{}, fmt.Errorf("it has bbolt's format version %d", order.Uint32(b[4:]))
@@ -85,12 +84,16 @@ func readMeta(r io.ReaderAt, offset int64) (m meta, err error) {
 	return m, nil
 }
 
-// newestMeta gives the meta that counts. If the first is damaged, the second is
+// newestMeta returns the meta that counts. If the first is damaged, the second is
 // searched for where it would be with each page size.
 func newestMeta(r io.ReaderAt) (meta, error) {
 	m, err := readMeta(r, 0)
 	if err == nil {
-		if second, err := readMeta(r, m.pageSize); err == nil && second.transaction > m.transaction {
+		second, err := readMeta(r, m.pageSize)
+		if err != nil {
+			return m, checkLost(r, m.pageSize, m)
+		}
+		if second.transaction > m.transaction {
 			m = second
 		}
 		return m, nil
@@ -98,13 +101,54 @@ func newestMeta(r io.ReaderAt) (meta, error) {
 	for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
 		second, secondErr := readMeta(r, size)
 		if secondErr == nil && second.pageSize == size {
-			return second, nil
+			return second, checkLost(r, 0, second)
 		}
 		if errors.Is(err, errNoMagic) && errors.Is(secondErr, errBadMeta) {
 			err = errBadMeta
 		}
 	}
 	return meta{}, err
+}
+
+// checkLost returns an error if the meta at an offset, which is damaged, is newer than
+// the other one. bbolt would go back to that, and to flags as they were, for a power
+// failure while a meta is written looks the same. It does not leave a meta that is
+// right but for one byte, though, as a disk does on which a bit has turned.
+func checkLost(r io.ReaderAt, offset int64, other meta) error {
+	var b [metaSize]byte
+	if n, _ := r.ReadAt(b[:], offset+pageHeaderSize); n < len(b) {
+		return nil // the file ends before it
+	}
+	newer := func() bool { return order.Uint64(b[48:]) > other.transaction }
+	var sum [8]byte
+	order.PutUint64(sum[:], metaChecksum(b[:]))
+	wrong := 0
+	for i := range sum {
+		if sum[i] != b[metaChecked+i] {
+			wrong++
+		}
+	}
+	if wrong == 1 && newer() {
+		return errNewest
+	}
+	for i := range metaChecked {
+		was := b[i]
+		for range 255 {
+			b[i]++
+			if order.Uint64(b[metaChecked:]) == metaChecksum(b[:]) && newer() {
+				return errNewest
+			}
+		}
+		b[i] = was
+	}
+	return nil
+}
+
+// metaChecksum returns the checksum that a meta should have.
+func metaChecksum(b []byte) uint64 {
+	checksum := fnv.New64a()
+	_, _ = checksum.Write(b[:metaChecked])
+	return checksum.Sum64()
 }
 
 // checkFile refuses what bbolt could not read safely.

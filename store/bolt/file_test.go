@@ -142,7 +142,7 @@ func laterFormat(tx *bbolt.Tx) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.Put(formatKey, []byte("2")), onlyFeatures(tx))
+	return errors.Join(b.Put(formatKey, []byte("3")), onlyFeatures(tx))
 }
 
 // TestHalfMadeFiles opens what is left when a process is killed while it makes
@@ -204,9 +204,12 @@ func TestOtherOptions(t *testing.T) {
 }
 
 // TestDamagedFiles changes bytes at random places. The file is refused and left
-// alone, or works; nothing panics.
+// alone, or works, and answers what was stored or an error; nothing panics.
 func TestDamagedFiles(t *testing.T) {
 	flags := flagsFile(t)
+	sound := newPath(t)
+	must(t, os.WriteFile(sound, flags, 0o600))
+	want, _ := flagsOf(t, sound)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	refused, accepted := 0, 0
 	for round := range 100 {
@@ -228,6 +231,7 @@ func TestDamagedFiles(t *testing.T) {
 			continue
 		}
 		accepted++
+		checkAnswers(t, s, fmt.Sprintf("round %d", round), want)
 		if err := useAll(t, s); err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}

@@ -4,6 +4,7 @@
 package bolt
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -60,8 +61,10 @@ func initialise(path string) func(tx *bbolt.Tx) error {
 		if err == nil {
 			err = identity.Put(formatKey, format)
 		}
-		if err == nil {
-			_, err = tx.CreateBucket(featuresBucket)
+		for _, bucket := range [][]byte{featuresBucket, checksumsBucket} {
+			if err == nil {
+				_, err = tx.CreateBucket(bucket)
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
@@ -80,8 +83,12 @@ func identify(path string, tx *bbolt.Tx) (isNew bool, err error) {
 	if identity == nil || tx.Bucket(featuresBucket) == nil {
 		return false, foreign(path, "a bbolt database of another program")
 	}
-	if got := identity.Get(formatKey); string(got) != string(format) {
-		return false, foreign(path, fmt.Sprintf("its format is %q, and this version of flipper reads %q", got, format))
+	hasChecksums := tx.Bucket(checksumsBucket) != nil
+	switch got := identity.Get(formatKey); {
+	case bytes.Equal(got, format) && !hasChecksums, bytes.Equal(got, firstFormat) && hasChecksums:
+		return false, fmt.Errorf("%s: %w: its format does not agree with its checksums; nothing was changed, restore it from a backup", path, ErrCorrupt)
+	case !bytes.Equal(got, format) && !bytes.Equal(got, firstFormat):
+		return false, foreign(path, fmt.Sprintf("its format is %q, and this version of flipper reads %q and %q", got, firstFormat, format))
 	}
 	return false, nil
 }

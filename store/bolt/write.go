@@ -26,8 +26,9 @@ type write struct {
 	text []byte      // the flag's stored form
 	over string      // the revision that is to be replaced
 
-	err  error
-	done chan error // has room for the one outcome
+	err     error
+	damaged bool       // what the file has under the name is not what was stored
+	done    chan error // has room for the one outcome
 }
 
 // do hands a write to the writer, and waits for the outcome or for the context.
@@ -84,11 +85,12 @@ var errNothing = errors.New("nothing to commit")
 func (s *Store) commit(batch []*write) {
 	err := s.lost
 	if err == nil {
-		err = guard(func() error { return s.db.Update(applyAll(batch)) })
+		err = guard(func() error { return s.db.Update(s.applyAll(batch)) })
 	}
 	if err != nil && !errors.Is(err, errNothing) {
 		s.failed(batch, err)
 	}
+	s.reloadDamaged(batch)
 	for _, w := range batch {
 		if w.err == nil {
 			if w.flag != nil {
@@ -102,13 +104,30 @@ func (s *Store) commit(batch []*write) {
 	}
 }
 
+// reloadDamaged makes flags unreadable that a write has found to be damaged since
+// they were read. So whoever tries again learns why it fails.
+func (s *Store) reloadDamaged(batch []*write) {
+	for _, w := range batch {
+		if !w.damaged || s.lost != nil {
+			continue
+		}
+		if err := s.reload(w.name); errors.Is(err, errPanicked) {
+			s.lost = err
+		}
+		s.notifier.Notify(w.name)
+	}
+}
+
 // applyAll makes the writes within a transaction, in order.
-func applyAll(batch []*write) func(tx *bbolt.Tx) error {
+func (s *Store) applyAll(batch []*write) func(tx *bbolt.Tx) error {
 	return func(tx *bbolt.Tx) error {
-		features := tx.Bucket(featuresBucket)
+		c, err := upgrade(tx)
+		if err != nil {
+			return err
+		}
 		changed := false
 		for _, w := range batch {
-			w.err = w.apply(features)
+			w.err = s.apply(w, c)
 			changed = changed || w.err == nil
 		}
 		if !changed {
@@ -119,29 +138,47 @@ func applyAll(batch []*write) func(tx *bbolt.Tx) error {
 }
 
 // apply makes a write within a transaction, after the writes before it.
-func (w *write) apply(features *bbolt.Bucket) error {
+func (s *Store) apply(w *write, c contents) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
-	old := features.Get(key(w.name))
-	if w.flag == nil {
-		if old == nil {
-			return store.ErrNotFound
-		}
-		return features.Delete(key(w.name))
-	}
+	key := key(w.name)
+	old, sum := c.get(key)
+	exists := old != nil || sum != nil
 	switch {
-	case w.over == "" && old != nil:
+	case w.flag == nil && !exists:
+		return store.ErrNotFound
+	case w.flag == nil:
+		return c.delete(key)
+	case w.over == "" && exists:
 		return fmt.Errorf("put %q: %w", w.name, store.ErrExists)
+	case w.over != "" && exists && c.intact(key, old, sum) != nil:
+		w.damaged = true
+		return fmt.Errorf("put %q: %w", w.name, store.ErrConflict)
 	case w.over != "" && revisionOf(old) != w.over:
 		return fmt.Errorf("put %q: %w", w.name, store.ErrConflict)
 	}
-	revision, err := features.NextSequence()
+	revision, err := s.nextRevision(c.features)
 	if err != nil {
 		return err
 	}
 	w.flag.Revision = strconv.FormatUint(revision, 10)
-	return features.Put(key(w.name), value(w.flag.Revision, w.text))
+	return c.put(key, value(w.flag.Revision, w.text))
+}
+
+// nextRevision returns a revision that no flag ever had, even if the sequence of the
+// bucket is damaged, of which there is no checksum.
+func (s *Store) nextRevision(features *bbolt.Bucket) (uint64, error) {
+	revision, err := features.NextSequence()
+	if err == nil && revision <= s.highest {
+		revision = s.highest + 1
+		err = features.SetSequence(revision)
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.highest = revision
+	return revision, nil
 }
 
 // failed is for a transaction that was not committed, or of which the file may
