@@ -26,6 +26,9 @@ func parseAttribute(text string) (targeting.Attr, error) {
 	if !ok || left == "" {
 		return targeting.Attr{}, usagef("attribute %q: write name=value", text)
 	}
+	if strings.ContainsAny(left[len(left)-1:], "!<>~=") || strings.ContainsAny(left, "<>") {
+		return targeting.Attr{}, usagef("attribute %q: it has one value: write name=value (a name with a sign in it can be given as JSON)", text)
+	}
 	name, kind, err := cutKind(left)
 	if err != nil {
 		return targeting.Attr{}, err

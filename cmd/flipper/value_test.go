@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper/internal/words"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 )
 
 func TestParseAttribute(t *testing.T) {
@@ -48,6 +50,9 @@ func TestParseAttribute(t *testing.T) {
 		"x":            "write name=value",
 		"=1":           "write name=value",
 		"x:number=1":   "unknown kind",
+		"age>=18":      "write name=value",
+		"age!=18":      "write name=value",
+		"a>b=1":        "write name=value",
 		"x:int=1.0":    "not of kind int",
 		"x:int=one":    "not of kind int",
 		"x:bool=1":     "not of kind bool",
@@ -113,28 +118,49 @@ func TestParseTimeAndDuration(t *testing.T) {
 
 func TestParseCheck(t *testing.T) {
 	for text, want := range map[string]string{
-		"plan=pro":           "plan = pro",
-		"plan==pro":          "plan = pro",
-		"plan__eq=pro":       "plan = pro",
-		"plan != free":       "plan != free",
-		"age>=18":            "age >= 18",
-		"age >= 18":          "age >= 18",
-		"age<=18":            "age <= 18",
-		"age>18":             "age > 18",
-		"age<18":             "age < 18",
-		"age__gte=18":        "age >= 18",
-		"age:float>=18":      "age >= 18.0",
-		"age__gte:float=18":  "age >= 18.0",
-		"plan__in=pro,team":  "plan in (pro, team)",
-		`plan__in=["pro,1"]`: `plan in ("pro,1")`,
-		"id__in:text=1,2":    `id in ("1", "2")`,
-		"id__not_in=1,2":     "id not in (1, 2)",
-		"x=a>b":              `x = "a>b"`,
-		"plan = pro":         "plan = pro",
-		"plan= pro":          `plan = " pro"`,
-		"plan=":              `plan = ""`,
-		"x:text=>18":         `x = ">18"`,
-		"a!=":                `a != ""`,
+		"plan=pro":            "plan = pro",
+		"plan==pro":           "plan = pro",
+		"plan__eq=pro":        "plan = pro",
+		"plan != free":        "plan != free",
+		"age>=18":             "age >= 18",
+		"age >= 18":           "age >= 18",
+		"age<=18":             "age <= 18",
+		"age>18":              "age > 18",
+		"age<18":              "age < 18",
+		"age__gte=18":         "age >= 18",
+		"age:float>=18":       "age >= 18.0",
+		"age__gte:float=18":   "age >= 18.0",
+		"plan__in=pro,team":   "plan in (pro, team)",
+		`plan__in=["pro,1"]`:  `plan in ("pro,1")`,
+		"id__in:text=1,2":     `id in ("1", "2")`,
+		"id__not_in=1,2":      "id not in (1, 2)",
+		"x=a>b":               `x = "a>b"`,
+		"plan = pro":          "plan = pro",
+		"plan= pro":           `plan = " pro"`,
+		"plan=":               `plan = ""`,
+		"x:text=>18":          `x = ">18"`,
+		"plan in pro,team":    "plan in (pro, team)",
+		"plan in (pro, team)": "plan in (pro, team)",
+		"plan  not  in (pro)": "plan not in (pro)",
+		`x in ("a, b", c)`:    `x in ("a, b", c)`,
+		`x in ([1, "a"], 2)`:  `x in ([1, "a"], 2)`,
+		"id:text in 1, 2":     `id in ("1", "2")`,
+		`"a b" = 1`:           `"a b" = 1`,
+		`"a:b" in (1, 2)`:     `"a:b" in (1, 2)`,
+		`"\u202e">=1`:         `"\u202e" >= 1`,
+		`city="São Paulo"`:    `city = "São Paulo"`,
+		`name:text>b`:         `name > "b"`,
+		`name > "b"`:          `name > "b"`,
+		"country:text=DE,FR":  `country = "DE,FR"`,
+		`country="DE,FR"`:     `country = "DE,FR"`,
+		"age >= 18 and plan = pro and zip != \"01234\"": "age >= 18 and plan = pro and zip != \"01234\"",
+		"plan in (a and b, c) and age>1":                `plan in ("a and b", c) and age > 1`,
+		"title=rock and roll":                           `title = "rock and roll"`,
+		"title=rock and roll and age>1":                 `title = "rock and roll" and age > 1`,
+		`title="a and b=c" and age>1`:                   `title = "a and b=c" and age > 1`,
+		"title:text=a and b=c":                          `title = "a and b=c"`,
+		"plan != free and plan != trial and age > 18":   "plan != free and age > 18 and plan != trial",
+		"a!=": `a != ""`,
 	} {
 		conditions, err := parseConditions([]string{text})
 		if err != nil || words.Conditions(conditions) != want {
@@ -142,22 +168,39 @@ func TestParseCheck(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"age":         "write attribute=value",
-		">=18":        "write attribute=value",
-		"age!18":      "write attribute=value",
-		"age__gt>1":   "two operators",
-		"age__near=1": "operator",
-		"self=1":      "reserved",
-		"x_=1":        "end in",
-		"age>=[1]":    "has no order",
-		"x=[1]":       "use In",
-		"age:none=1":  "unknown kind",
-		"{}x":         "JSON",
-		"[1]":         "element 0",
-		"age=>18":     "the operators are",
-		"age=<18":     "the operators are",
-		"age>":        "the value is missing",
-		"plan__in=":   "the value is missing",
+		"age":                      "write attribute=value",
+		">=18":                     "write attribute=value",
+		"age!18":                   "write attribute=value",
+		"age__gt>1":                "two operators",
+		"age__near=1":              "operator",
+		"self=1":                   "reserved",
+		"x_=1":                     "end in",
+		"age>=[1]":                 "has no order",
+		"x=[1]":                    "use In",
+		"age:none=1":               "unknown kind",
+		"{}x":                      "JSON",
+		"[1]":                      "element 0",
+		"age=>18":                  "the operators are",
+		"age=<18":                  "the operators are",
+		"age>":                     "the value is missing",
+		"plan__in=":                "the value is missing",
+		"country=DE,FR":            "a list? Write country__in=DE,FR (for this text, write country:text=…)",
+		"country!=DE, FR":          "a list? Write country__not_in=DE,FR",
+		"age>abc":                  `"abc" is no number: for an order of texts, write age:text>…`,
+		"age__lt=abc":              `write age:text<…`,
+		"country=~D":               "the operators are",
+		"country~=D":               "the operators are",
+		"country==~D":              "the operators are",
+		"plan in ~x":               "the operators are",
+		"plan in":                  "write attribute=value",
+		"plan in a,,b":             "a value of the list is missing",
+		"plan__gt in 1":            "two operators",
+		"country=DE or country=FR": "checks are joined by and; for one of several values, write country__in=a,b",
+		"age>18 && plan=pro":       "checks are joined by and",
+		"plan=a and plan=b":        "write plan__in=a,b",
+		"plan=pro and age>abc":     "is no number",
+		`"a b"c=1`:                 "write attribute=value",
+		`"a`:                       "write attribute=value",
 	} {
 		if got, err := parseConditions([]string{text}); err == nil || !strings.Contains(err.Error(), want) || exitCode(err) != exitUsage {
 			t.Errorf("%s: %s, %v, want %q", text, words.Conditions(got), err, want)
@@ -204,7 +247,13 @@ func TestParseConditionsDropsNothing(t *testing.T) {
 	if got := words.Conditions(conditions); err != nil || got != "age > 1 and age < 5 and plan = pro" {
 		t.Errorf("%s, %v", got, err)
 	}
-	for _, args := range [][]string{{"age>1", "age>2"}, {"plan=a", "x=1", "plan__eq=b"}} {
+	// What has no room in one condition has another.
+	conditions, err = parseConditions([]string{"age>1", "plan=pro", "age>2 and x=1"})
+	if got := words.Conditions(conditions); err != nil || len(conditions) != 2 || got != "age > 1 and plan = pro and x = 1 and age > 2" {
+		t.Errorf("%s, %v", got, err)
+	}
+	// Nothing equals two values.
+	for _, args := range [][]string{{"plan=a", "plan=b"}, {"plan=a", "x=1", "plan__eq=b"}} {
 		if got, err := parseConditions(args); exitCode(err) != exitUsage {
 			t.Errorf("%q: %s, %v", args, words.Conditions(got), err)
 		}
@@ -239,6 +288,30 @@ func TestSomeOf(t *testing.T) {
 			t.Errorf("%d: %q, want %q", i, got, want)
 		}
 	}
+}
+
+// What get shows of a condition can be typed in again.
+func FuzzConditionRoundTrip(f *testing.F) {
+	f.Add("plan", uint8(6), `["pro", "a, b", 1, [2], {"a": null}, "in", " x ", ""]`)
+	f.Add("a b", uint8(0), `"x and y=1"`)
+	f.Add("not", uint8(2), `"1"`)
+	f.Add("a:text", uint8(1), `1e300`)
+	f.Fuzz(func(t *testing.T, variable string, operator uint8, value string) {
+		v, err := targeting.ParseJSON(targeting.JSON(value))
+		if err != nil || strings.Contains(v.String(), "NaN") || strings.Contains(v.String(), "Infinity") {
+			return // what is no JSON cannot be typed
+		}
+		operator %= 8
+		condition := carta.NewCondition(carta.NewCheck(variable, carta.Operator(operator), v), carta.Equal("other", "x and y"), carta.In("list", "a", 1))
+		if condition.Err() != nil || carta.Operator(operator) >= carta.OpIn && v.Kind() != targeting.KindList || variable == "other" || variable == "list" {
+			return
+		}
+		text := words.Condition(condition)
+		typed, err := parseConditions([]string{text})
+		if err != nil || len(typed) != 1 || string(typed[0].AppendCanonical(nil)) != string(condition.AppendCanonical(nil)) {
+			t.Errorf("%s: %v, %v, want %v", text, typed, err, condition)
+		}
+	})
 }
 
 // Whatever the line, there is one line in answer, and it is an object.

@@ -83,20 +83,29 @@ var operatorSigns = map[carta.Operator]string{
 	carta.OpNotIn:          "not in",
 }
 
+// Sign returns an operator as people write it, such as ">=".
+func Sign(o carta.Operator) string {
+	if sign, ok := operatorSigns[o]; ok {
+		return sign
+	}
+	return o.String()
+}
+
 func (s style) check(c carta.Check) string {
 	attribute := c.Variable
 	if !isBare(attribute) || strings.Contains(attribute, ":") || strings.Contains(attribute, "__") {
 		attribute = Quote(attribute)
 	}
-	sign, ok := operatorSigns[c.Operator]
-	if !ok {
-		sign = c.Operator.String()
+	switch c.Operator {
+	case carta.OpEqual, carta.OpNotEqual, carta.OpIn, carta.OpNotIn:
+	default:
+		s.bare = false // order of text is rare enough to be made plain
 	}
 	value := s.value(c.Value)
 	if elements := c.Value.Elements(); len(elements) > 0 && (c.Operator == carta.OpIn || c.Operator == carta.OpNotIn) {
 		value = "(" + s.list(elements) + ")"
 	}
-	return s.cut(attribute) + " " + sign + " " + value
+	return s.cut(attribute) + " " + Sign(c.Operator) + " " + value
 }
 
 // Rollout returns the share of the traffic that a bucketer turns a flag on for at

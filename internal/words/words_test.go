@@ -104,6 +104,7 @@ func TestCondition(t *testing.T) {
 		"anyone":                   one(),
 		"age > 18 and age < 65":    one(carta.Greater("age", 18), carta.Less("age", 65)),
 		"age <= 18.0":              one(carta.LessOrEqual("age", 18.0)),
+		`name > "b"`:               one(carta.Greater("name", "b")),
 		"plan != free":             one(carta.NotEqual("plan", "free")),
 		"admin = true":             one(carta.Equal("admin", true)),
 		`admin = "True"`:           one(carta.Equal("admin", "True")),
