@@ -44,7 +44,7 @@ func TestSnippets(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It is as deep as fullModule, whose go.mod names the modules beside it.
-	directory, err := os.MkdirTemp(cache, "snippets-")
+	directory, err := os.MkdirTemp(cache, "snippets-") //nolint:usetesting // it has to be in the repository
 	if err != nil {
 		t.Fatal(err)
 	}
