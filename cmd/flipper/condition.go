@@ -5,10 +5,14 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting/carta"
 )
@@ -33,11 +37,10 @@ func (p *program) conditionCommand() *cli.Command {
 				Metadata:    completesFlags,
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
 					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
-						_, err := store.Update(ctx, s.watcher, name, func(f *store.Flag) error {
+						return updateCarta(ctx, s, name, func(f *store.Flag) error {
 							f.Conditions = append(f.Conditions, conditions...)
 							return nil
 						})
-						return err
 					})
 				}),
 			},
@@ -48,6 +51,19 @@ func (p *program) conditionCommand() *cli.Command {
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
 					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
 						return s.SetConditions(ctx, name, conditions...)
+					})
+				}),
+			},
+			{
+				Name: "remove", Usage: "remove one condition, or some of its checks", ArgsUsage: "NAME CHECK... | JSON",
+				Description: "The checks are written as get shows them, or in any other way that add takes.",
+				Metadata:    completesFlags,
+				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
+					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
+						if len(conditions) != 1 {
+							return usagef("condition remove takes one condition, not %d: give one after another, or use condition set", len(conditions))
+						}
+						return updateCarta(ctx, s, name, func(f *store.Flag) error { return removeCondition(f, conditions[0]) })
 					})
 				}),
 			},
@@ -76,6 +92,64 @@ func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opene
 		return s.noSuchFlag(ctx, args[0], err)
 	}
 	return p.changed(ctx, c, s, args[0], retargeted)
+}
+
+// updateCarta changes conditions or the bucketer of a flag that has no rules.
+func updateCarta(ctx context.Context, s *opened, name string, change func(f *store.Flag) error) error {
+	_, err := store.Update(ctx, s.watcher, name, func(f *store.Flag) error {
+		if !f.Rules().IsZero() {
+			return fmt.Errorf("%s has rules, which decide alone: %w", words.Name(name), flipper.ErrModel)
+		}
+		return change(f)
+	})
+	return err
+}
+
+// removeCondition removes a condition that has just these checks, or, if there is
+// none, these checks from a condition that has more.
+func removeCondition(f *store.Flag, unwanted carta.Condition) error {
+	keys := map[string]bool{}
+	for _, check := range unwanted.Checks() {
+		keys[checkKey(check)] = true
+	}
+	best, rest := -1, []carta.Check(nil)
+	for i, condition := range f.Conditions {
+		others, found := []carta.Check(nil), 0
+		for _, check := range condition.Checks() {
+			if keys[checkKey(check)] {
+				found++
+			} else {
+				others = append(others, check)
+			}
+		}
+		if len(keys) == 0 && len(others) > 0 {
+			continue
+		}
+		if found == len(keys) && (best < 0 || len(others) == 0 && len(rest) > 0) {
+			best, rest = i, others
+		}
+	}
+	if best < 0 {
+		var there []string
+		for _, condition := range f.Conditions {
+			there = append(there, short(words.Condition(condition)))
+		}
+		if len(there) == 0 {
+			return usagef("%s has no conditions", words.Name(f.Name))
+		}
+		return usagef("%s has no condition %s: it has %s", words.Name(f.Name), short(words.Condition(unwanted)), strings.Join(there, "; "))
+	}
+	if len(rest) == 0 {
+		f.Conditions = slices.Delete(f.Conditions, best, best+1)
+	} else {
+		f.Conditions[best] = carta.NewCondition(rest...)
+	}
+	return nil
+}
+
+// checkKey tells checks apart, however they were written.
+func checkKey(check carta.Check) string {
+	return string(carta.NewCondition(check).AppendCanonical(nil))
 }
 
 func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened) error {

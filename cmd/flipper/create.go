@@ -21,10 +21,10 @@ func (p *program) createCommand() *cli.Command {
 		Usage:       "make a flag",
 		ArgsUsage:   "NAME",
 		Description: "The flag is disabled, unless --enabled is given. A flag that exists stays as it is.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "enabled", Usage: "make it enabled"},
 			&cli.StringFlag{Name: "data", Usage: "client data, a JSON object"},
-		},
+		}, aboutFlags()...),
 		Action: p.withStore(creating, p.create),
 	}
 }
@@ -35,13 +35,16 @@ func (p *program) create(ctx context.Context, c *cli.Command, s *opened) error {
 		return err
 	}
 	opts := []flipper.CreateOption{flipper.WithEnabled(c.Bool("enabled"))}
+	data := map[string]any{}
 	if text := c.String("data"); text != "" {
-		data, err := parseObject("--data", text)
-		if err != nil {
+		if data, err = parseObject("--data", text); err != nil {
 			return err
 		}
-		opts = append(opts, flipper.WithClientData(data))
 	}
+	if err := addAbout(c, data); err != nil {
+		return err
+	}
+	opts = append(opts, flipper.WithClientData(data))
 	_, err = s.Create(ctx, name, opts...)
 	if errors.Is(err, store.ErrExists) {
 		return &restated{fmt.Sprintf("there is a flag %s already: it stays as it is (flipper get shows it)", words.Name(name)), err}

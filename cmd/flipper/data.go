@@ -6,7 +6,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -33,6 +35,11 @@ func (p *program) dataCommand() *cli.Command {
 				Metadata: completesFlags,
 				Action:   p.withStore(existing, p.mergeData),
 			},
+			{
+				Name: "remove", Usage: "remove keys from the client data", ArgsUsage: "NAME KEY...",
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.removeData),
+			},
 		},
 	}
 }
@@ -46,10 +53,10 @@ func (p *program) showData(ctx context.Context, c *cli.Command, s *opened) error
 	if err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
-	if f.ClientData == "" {
-		return p.printf("{}")
+	if data := userData(f); data != "" {
+		return p.printJSON(string(data))
 	}
-	return p.printJSON(string(f.ClientData))
+	return p.printf("{}")
 }
 
 func (p *program) mergeData(ctx context.Context, c *cli.Command, s *opened) error {
@@ -63,6 +70,47 @@ func (p *program) mergeData(ctx context.Context, c *cli.Command, s *opened) erro
 		return err
 	}
 	return p.changeData(ctx, c, s, name, func() error { return s.SetClientData(ctx, name, data) })
+}
+
+func (p *program) removeData(ctx context.Context, c *cli.Command, s *opened) error {
+	args := c.Args().Slice()
+	if len(args) < 2 {
+		return usagef("write %s NAME KEY (see %[1]s --help)", c.FullName())
+	}
+	name, keys := args[0], args[1:]
+	return p.changeData(ctx, c, s, name, func() error {
+		_, err := store.Update(ctx, s.watcher, name, func(f *store.Flag) error { return removeKeys(f, keys) })
+		return err
+	})
+}
+
+// removeKeys removes keys from a flag's client data. What stays keeps its text.
+func removeKeys(f *store.Flag, keys []string) error {
+	var fields []targeting.Field
+	if f.ClientData != "" {
+		var err error
+		if fields, err = targeting.SplitObject(f.ClientData); err != nil {
+			return fmt.Errorf("its client data is no object, so it has no keys: %w", err)
+		}
+	}
+	for _, key := range keys {
+		if store.IsReserved(key) {
+			return usagef("%s is reserved for rules, which rule and rollout change", words.Name(key))
+		}
+		i := slices.IndexFunc(fields, func(f targeting.Field) bool { return f.Name == key })
+		if i < 0 {
+			var there []string
+			for _, f := range fields {
+				if !store.IsReserved(f.Name) {
+					there = append(there, f.Name)
+				}
+			}
+			return usagef("its client data has no key %s%s", words.Name(key), didYouMean(key, there))
+		}
+		fields = slices.Delete(fields, i, i+1)
+	}
+	f.ClientData = targeting.JSON(targeting.AppendObject(nil, fields))
+	return nil
 }
 
 // changeData changes client data, and says what that changed.

@@ -47,7 +47,7 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 		}
 		return p.printJSON(text)
 	}
-	data := f.ClientData
+	data := userData(f)
 	if data == "" {
 		data = "{}"
 	}
@@ -60,6 +60,16 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 	}
 	if ramp := words.Ramp(f.Bucketer.Percentage()); !strings.Contains(rollout, ramp) { // it has ended
 		rows = append(rows, []cell{{text: "ramp:"}, {text: ramp}})
+	}
+	about := aboutFlag(f)
+	for _, row := range [][]cell{
+		{{text: "owner:"}, {text: words.Text(about.owner)}},
+		{{text: "expires:"}, about.expiry(time.Now())},
+		{{text: "description:"}, {text: words.Text(about.description)}},
+	} {
+		if row[1].text != "" {
+			rows = append(rows, row)
+		}
 	}
 	return p.printTable(append(rows,
 		[]cell{{text: "client data:"}, {text: string(canonical(data))}},

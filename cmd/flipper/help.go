@@ -195,6 +195,7 @@ var placeholders = map[string]string{
 	"attributes":       "JSON",
 	"by":               "ATTRIBUTE",
 	"data":             "JSON",
+	"expires":          "DAY",
 	"from":             "SHARE",
 	"http":             "ADDRESS",
 	"idle-timeout":     "DURATION",

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,11 +22,13 @@ func (p *program) listCommand() *cli.Command {
 		Name:      "list",
 		Usage:     "show all flags",
 		ArgsUsage: "[TEXT]",
-		Description: "With TEXT, shows only flags whose name holds it, in upper or lower case.\n" +
-			"With -o json, gives a list of the flags' stored forms.",
+		Description: "With TEXT, shows only flags whose name, description or owner has it, in upper or lower\n" +
+			"case. With -o json, writes a list of the flags' stored forms.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "enabled", Usage: "only flags that are enabled"},
 			&cli.BoolFlag{Name: "disabled", Usage: "only flags that are disabled"},
+			&cli.StringFlag{Name: keyOwner, Usage: "only flags of this owner"},
+			&cli.BoolFlag{Name: "expired", Usage: "only flags whose last day is over"},
 		},
 		Action: p.withStore(existing, p.list),
 	}
@@ -35,7 +38,19 @@ func (p *program) list(ctx context.Context, c *cli.Command, s *opened) error {
 	if c.NArg() > 1 {
 		return usagef("list takes one text at most (see %s --help)", c.FullName())
 	}
-	text := strings.ToLower(c.Args().First())
+	text, now := strings.ToLower(c.Args().First()), time.Now()
+	wanted := func(f *store.Flag) bool {
+		about := aboutFlag(f)
+		switch {
+		case !strings.Contains(strings.ToLower(f.Name), text) && !about.matches(text),
+			c.Bool("enabled") && !c.Bool("disabled") && !f.Enabled,
+			c.Bool("disabled") && !c.Bool("enabled") && f.Enabled,
+			c.IsSet(keyOwner) && !strings.EqualFold(about.owner, c.String(keyOwner)),
+			c.Bool("expired") && !about.hasExpired(now):
+			return false
+		}
+		return true
+	}
 	var flags []*store.Flag
 	var unreadable []*store.UnreadableError
 	for f, err := range s.List(ctx) {
@@ -47,10 +62,7 @@ func (p *program) list(ctx context.Context, c *cli.Command, s *opened) error {
 			}
 		case err != nil:
 			return err
-		case !strings.Contains(strings.ToLower(f.Name), text),
-			c.Bool("enabled") && !c.Bool("disabled") && !f.Enabled,
-			c.Bool("disabled") && !c.Bool("enabled") && f.Enabled:
-		default:
+		case wanted(f):
 			flags = append(flags, f)
 		}
 	}
@@ -99,18 +111,46 @@ func (p *program) printFlagTable(flags []*store.Flag, unreadable []*store.Unread
 		return nil
 	}
 	now := time.Now()
-	rows := [][]cell{{{text: "NAME"}, {text: "STATE"}, {text: "CREATED"}}}
+	rows := [][]cell{{{text: "NAME"}, {text: "STATE"}, {text: "OWNER"}, {text: "EXPIRES"}, {text: "CREATED"}, {text: "DESCRIPTION"}}}
 	for _, f := range flags {
+		about := aboutFlag(f)
 		rows = append(rows, []cell{
 			{text: words.Name(f.Name)},
 			{words.State(f, now), stateCell(f).colour},
+			{text: words.Text(about.owner)},
+			about.expiry(now),
 			{text: day(f.Created)},
+			{text: words.Text(about.description)},
 		})
 	}
+	rows = withoutEmptyColumns(rows)
 	for _, bad := range unreadable {
 		rows = append(rows, []cell{{text: words.Name(bad.Name)}, {"unreadable", red}})
 	}
 	return p.printTable(rows)
+}
+
+// withoutEmptyColumns leaves out the columns of a table that have nothing but a
+// title, and writes a dash where there is nothing in others.
+func withoutEmptyColumns(rows [][]cell) [][]cell {
+	var kept []int
+	for column := range rows[0] {
+		if slices.ContainsFunc(rows[1:], func(row []cell) bool { return row[column].text != "" }) {
+			kept = append(kept, column)
+		}
+	}
+	if len(rows) == 1 {
+		kept = []int{0, 1} // for the flags that are unreadable
+	}
+	slim := make([][]cell, len(rows))
+	for i, row := range rows {
+		for _, column := range kept {
+			c := row[column]
+			c.text = orDash(c.text)
+			slim[i] = append(slim[i], c)
+		}
+	}
+	return slim
 }
 
 // day returns the day of a time, or a dash for none.

@@ -142,7 +142,7 @@ func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, nam
 	if err := share.Err(); err != nil {
 		return err
 	}
-	if _, err := store.Update(ctx, s.watcher, name, func(f *store.Flag) error {
+	if err := updateCarta(ctx, s, name, func(f *store.Flag) error {
 		f.Bucketer = replace(f.Bucketer)
 		return nil
 	}); err != nil {

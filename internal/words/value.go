@@ -30,6 +30,15 @@ func Name(name string) string {
 	return Quote(name)
 }
 
+// Text returns free text as it can be shown in a line: as it is, if all of it can be
+// printed, else in quotes. It is not shortened.
+func Text(text string) string {
+	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return text
+	}
+	return Quote(text)
+}
+
 // Quote returns text as a JSON string in which whatever can be printed stands for
 // itself. It is not shortened.
 func Quote(text string) string {

@@ -219,6 +219,14 @@ func TestCut(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{"": "", `for "pro" users: größe`: `for "pro" users: größe`, "a\nb": `"a\nb"`, "\x1b[31m": `"\u001b[31m"`} {
+		if got := words.Text(text); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestValue(t *testing.T) {
 	for want, v := range map[string]any{
 		"42 (int)": 42, "42.0 (float)": 42.0, `"ü\u202e" (text)`: "ü\u202e", `["a", null] (list)`: []any{"a", nil}, "true (bool)": true,
