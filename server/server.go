@@ -42,7 +42,8 @@ import (
 // store.
 //
 // It serves whether or not the store can be read, and says in /readyz and in its
-// log whether it can.
+// log whether it can. It logs each change that a client makes: the flag, what changed
+// in words, and who made it, by address and certificate.
 //
 // Run refuses to listen on addresses other than loopback without TLS and client
 // certificates, and to serve profiles there: see [ErrUnprotected],
@@ -87,7 +88,7 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	if err != nil {
 		return err
 	}
-	service := thrift.NewService(s, thrift.WithLogger(c.logger), thrift.WithErrorHandler(metrics.storeFailed))
+	service := thrift.NewService(s, thrift.WithLogger(c.logger), thrift.WithErrorHandler(metrics.storeFailed), c.logChanges(ctx))
 	defer service.Close()
 	server := thrift.NewServer(service, c.thriftOptions(metrics)...)
 

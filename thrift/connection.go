@@ -48,6 +48,7 @@ type connection struct {
 	reader  deadlineReader
 	in      *bufio.Reader
 	message *message
+	ctx     context.Context // of its calls
 
 	// waiting are replies that are sent with the next one, or nil.
 	waiting *bytes.Buffer
@@ -94,6 +95,7 @@ func (c *connection) serve() {
 	if !c.handshake() {
 		return
 	}
+	c.ctx = c.callContext()
 	for c.awaitRequest() && c.exchange() {
 	}
 }
@@ -298,7 +300,7 @@ func (c *connection) run(name string, m method, call call) (result apache.TStruc
 			result = exceptionStruct{apache.NewTApplicationException(apache.INTERNAL_ERROR, "Internal error")}
 		}
 	}()
-	ctx := c.server.ctx
+	ctx := c.ctx
 	if m.waits {
 		// A client that goes away must not leave its call behind.
 		callCtx, cancel := context.WithCancel(ctx)

@@ -46,7 +46,8 @@
 // # Metrics
 //
 // [WithObserver] sets who is told of calls, how they ended and how long they took,
-// and of connections.
+// and of connections. [WithChangeHandler] sets who is told of each change of a flag,
+// and of the client that made it.
 package thrift
 
 //go:generate ./generate.sh

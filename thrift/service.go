@@ -31,6 +31,7 @@ type Service struct {
 	store        store.Store
 	log          *limitedlog.Log
 	onError      func(error)
+	onChange     func(Change) // or nil
 	storeTimeout time.Duration
 	now          func() time.Time
 	watch        *changeWatch
@@ -126,17 +127,19 @@ func (s *Service) do(ctx context.Context, method, name string, call func(context
 // that stays. Without clientData, it has none.
 func (s *Service) Create(ctx context.Context, name string, enabled bool, clientData featureflagstore.JSON) (*featureflagstore.FeatureFlagStoreItem, error) {
 	var created *store.Flag
+	var was before
 	err := s.do(ctx, "Create", name, func(ctx context.Context) (err error) {
 		flag := s.newFlag(name, enabled)
 		if flag.ClientData, err = readClientData(&clientData); err != nil {
 			return err
 		}
-		created, err = s.replace(ctx, flag)
+		created, was, err = s.replace(ctx, flag)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.changed(ctx, "Create", name, was, created)
 	return item(created), nil
 }
 
@@ -146,13 +149,14 @@ func (s *Service) newFlag(name string, enabled bool) *store.Flag {
 
 // replace stores a flag whatever is there. Each step compares, so that what it
 // replaces is one state of the flag, and a writer that comes later wins.
-func (s *Service) replace(ctx context.Context, flag *store.Flag) (*store.Flag, error) {
+func (s *Service) replace(ctx context.Context, flag *store.Flag) (stored *store.Flag, was before, err error) {
 	for {
-		stored, err := s.store.Put(ctx, flag)
+		stored, err = s.store.Put(ctx, flag)
 		if !errors.Is(err, store.ErrExists) {
-			return stored, err
+			return stored, was, err
 		}
 		stored, err = store.Update(ctx, s.store, flag.Name, func(f *store.Flag) error {
+			s.note(&was, f)
 			revision := f.Revision
 			*f = *flag
 			f.Revision = revision
@@ -162,10 +166,13 @@ func (s *Service) replace(ctx context.Context, flag *store.Flag) (*store.Flag, e
 		case errors.Is(err, store.ErrUnreadable):
 			// What cannot be read has no revision to replace.
 			if err := s.store.Delete(ctx, flag.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
-				return nil, err
+				return nil, was, err
 			}
-		case !errors.Is(err, store.ErrNotFound):
-			return stored, err
+			was = before{unknown: true}
+		case errors.Is(err, store.ErrNotFound):
+			was = before{}
+		default:
+			return stored, was, err
 		}
 	}
 }
@@ -185,32 +192,54 @@ func (s *Service) Get(ctx context.Context, name string) (*featureflagstore.Featu
 
 // Set turns a flag on or off. If there is none, it makes one, created now.
 func (s *Service) Set(ctx context.Context, name string, enabled bool) error {
-	return s.do(ctx, "Set", name, func(ctx context.Context) error {
+	var was before
+	var stored *store.Flag
+	err := s.do(ctx, "Set", name, func(ctx context.Context) (err error) {
 		for {
-			_, err := store.Update(ctx, s.store, name, func(f *store.Flag) error {
+			stored, err = store.Update(ctx, s.store, name, func(f *store.Flag) error {
+				s.note(&was, f)
 				f.Enabled = enabled
 				return nil
 			})
 			if !errors.Is(err, store.ErrNotFound) {
 				return err
 			}
-			_, err = s.store.Put(ctx, s.newFlag(name, enabled))
+			was = before{}
+			stored, err = s.store.Put(ctx, s.newFlag(name, enabled))
 			if !errors.Is(err, store.ErrExists) {
 				return err
 			}
 		}
 	})
+	if err == nil {
+		s.changed(ctx, "Set", name, was, stored)
+	}
+	return err
 }
 
 // Delete deletes a flag. That there is none is no error.
 func (s *Service) Delete(ctx context.Context, name string) error {
-	return s.do(ctx, "Delete", name, func(ctx context.Context) error {
+	return s.delete(ctx, "Delete", name, nil)
+}
+
+// delete deletes a flag. If there is none, it returns the answer to missing, which
+// may be nil for none.
+func (s *Service) delete(ctx context.Context, method, name string, missing error) error {
+	var was before
+	deleted := false
+	err := s.do(ctx, method, name, func(ctx context.Context) error {
+		was = s.lookBefore(ctx, name)
 		err := s.store.Delete(ctx, name)
+		deleted = err == nil
 		if errors.Is(err, store.ErrNotFound) {
-			return nil
+			return missing
 		}
 		return err
 	})
+	if deleted {
+		s.changed(ctx, method, name, was, nil)
+	}
+	return err
 }
 
 // List gives flags sorted by name, from the offset-th on, no more than limit.
@@ -256,12 +285,21 @@ func (s *Service) List(ctx context.Context, limit, offset int64) ([]*featureflag
 // what meta leaves out, the flag has no longer. A created date that is left out
 // stays. If there is no such flag, the answer is NOT_FOUND.
 func (s *Service) SetMeta(ctx context.Context, name string, meta *featureflagstore.FeatureFlagStoreMeta) error {
-	return s.do(ctx, "SetMeta", name, func(ctx context.Context) error {
+	var was before
+	var stored *store.Flag
+	err := s.do(ctx, "SetMeta", name, func(ctx context.Context) error {
 		change, err := readMeta(meta, s.now())
 		if err != nil {
 			return err
 		}
-		_, err = store.Update(ctx, s.store, name, change)
+		stored, err = store.Update(ctx, s.store, name, func(f *store.Flag) error {
+			s.note(&was, f)
+			return change(f)
+		})
 		return err
 	})
+	if err == nil {
+		s.changed(ctx, "SetMeta", name, was, stored)
+	}
+	return err
 }

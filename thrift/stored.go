@@ -38,6 +38,8 @@ func (s *Service) GetStored(ctx context.Context, name string) (*featureflagstore
 // name. If not so, it answers CONFLICT or EXISTS.
 func (s *Service) CompareAndSet(ctx context.Context, name string, text featureflagstore.JSON, revision string) (*featureflagstore.StoredFlag, error) {
 	var flag *featureflagstore.StoredFlag
+	var was before
+	var stored *store.Flag
 	err := s.do(ctx, "CompareAndSet", name, func(ctx context.Context) error {
 		f, err := store.Decode(name, text)
 		if err != nil {
@@ -47,12 +49,20 @@ func (s *Service) CompareAndSet(ctx context.Context, name string, text featurefl
 			return invalidf("item: %v", err)
 		}
 		f.Revision = revision
-		if f, err = s.store.Put(ctx, f); err != nil {
+		if revision != "" {
+			if was = s.lookBefore(ctx, name); was.flag == nil || was.flag.Revision != revision {
+				was = before{unknown: true}
+			}
+		}
+		if stored, err = s.store.Put(ctx, f); err != nil {
 			return err
 		}
-		flag, err = storedFlag(f)
+		flag, err = storedFlag(stored)
 		return err
 	})
+	if stored != nil {
+		s.changed(ctx, "CompareAndSet", name, was, stored)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +71,7 @@ func (s *Service) CompareAndSet(ctx context.Context, name string, text featurefl
 
 // DeleteStored deletes a flag, or answers NOT_FOUND.
 func (s *Service) DeleteStored(ctx context.Context, name string) error {
-	return s.do(ctx, "DeleteStored", name, func(ctx context.Context) error {
-		return s.store.Delete(ctx, name)
-	})
+	return s.delete(ctx, "DeleteStored", name, store.ErrNotFound)
 }
 
 // ListStored gives flags in their stored form, sorted by name, from the name

@@ -220,6 +220,19 @@ func TestPythonClient(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 
+	// The log says what it changed.
+	for _, want := range []string{
+		`msg="flag changed" .*feature_name=PYTHON change="created, off; client data: .*" method=Create remote=127\.0\.0\.1:\d+\n`,
+		`feature_name=PYTHON change="switched on" method=Set remote=`,
+		`feature_name=MADE_BY_SET change="created, on for everyone" method=Set remote=`,
+		`feature_name=PYTHON change=".*condition added: .*rollout: 50 % by user_id, was none.*" method=SetMeta remote=`,
+		`feature_name=MADE_BY_SET change="deleted, was off" method=Delete remote=`,
+	} {
+		if !regexp.MustCompile(want).MatchString(p.log.String()) {
+			t.Errorf("the log has no %s:\n%s", want, p.log)
+		}
+	}
+
 	features := client(t, p.thrift)
 	for _, c := range []struct {
 		attrs []flipper.Attr
