@@ -44,6 +44,9 @@ func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error)
 		case by[0] == '/':
 			return b, invalid(join(at, "by"), "must be a name with the hash %s, not the pointer %q", hash, by)
 		}
+		if by == "randomizer" {
+			return b, invalid(join(at, "by"), "must not be %s with the hash %s: Python's client takes this name for itself, and does not hash it", by, hash)
+		}
 		bucketer := carta.NewConsistentHashBucketer(carta.FixedPercentage(1), by)
 		b.carta = &bucketer
 		return b, nil

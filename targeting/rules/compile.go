@@ -72,8 +72,8 @@ func (c *compiler) variants() error {
 		if err := checkName("variants", v.Name); err != nil {
 			return err
 		}
-		if f, ok := v.Value.AsFloat(); ok && (math.IsNaN(f) || math.IsInf(f, 0)) {
-			return invalid(at, "%s is no value of a variant", v.Value)
+		if f, ok := findNotFinite(v.Value); ok {
+			return invalid(at, "%s is no value of a variant", f)
 		}
 		class := variantClass(v.Value)
 		if class == "" {
@@ -85,6 +85,28 @@ func (c *compiler) variants() error {
 		c.boolean = i == 0 && class == "a boolean" || c.boolean
 	}
 	return nil
+}
+
+// findNotFinite finds a number that is not finite, which JSON does not have, in a value.
+func findNotFinite(v targeting.Value) (number targeting.Value, ok bool) {
+	switch v.Kind() {
+	case targeting.KindFloat:
+		f, _ := v.AsFloat()
+		return v, math.IsNaN(f) || math.IsInf(f, 0)
+	case targeting.KindList:
+		for _, element := range v.Elements() {
+			if number, ok := findNotFinite(element); ok {
+				return number, true
+			}
+		}
+	case targeting.KindObject:
+		for _, m := range v.Members() {
+			if number, ok := findNotFinite(m.Value); ok {
+				return number, true
+			}
+		}
+	}
+	return v, false
 }
 
 // variantClass names the kinds that the variants of one flag can be of.

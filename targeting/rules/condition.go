@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -201,6 +202,9 @@ func (c *condition) compareOne(v targeting.Value) outcome {
 	case testEndsWith:
 		return outcomeOf(slices.ContainsFunc(c.texts, func(suffix string) bool { return strings.HasSuffix(text, suffix) }))
 	case testMatches:
+		if !utf8.ValidString(text) {
+			return incomparable // it would match what it does not hold, U+FFFD
+		}
 		return outcomeOf(slices.ContainsFunc(c.rare.expressions, func(e *regexp.Regexp) bool { return e.MatchString(text) }))
 	case testVersion:
 		return c.rare.compareVersion(text)
@@ -227,12 +231,17 @@ func (t *rareTest) compareNumber(v targeting.Value) outcome {
 	if !isFiniteNumber(v) {
 		return incomparable
 	}
+	o := incomparable
 	for i := range t.numbers {
-		if outcome, ok := targeting.CompareNumbers(v, t.numbers[i]); ok && isFiniteNumber(t.numbers[i]) && t.order.has(outcome) {
+		if !isFiniteNumber(t.numbers[i]) {
+			continue
+		}
+		if order, ok := targeting.CompareNumbers(v, t.numbers[i]); ok && t.order.has(order) {
 			return passed
 		}
+		o = failed
 	}
-	return failed
+	return o
 }
 
 func (t *rareTest) compareTime(v targeting.Value) outcome {

@@ -210,9 +210,6 @@ func (s *set) hasText(text string) bool {
 	if s.floats == nil && s.decimal == nil {
 		return false
 	}
-	if len(text) > maxDecimal {
-		return false
-	}
 	i, _ := new(big.Int).SetString(text, 10)
 	return s.bigOrigin(i)&(fromKey|fromText) != 0
 }
@@ -236,9 +233,13 @@ func (s *set) bigOrigin(i *big.Int) origin {
 	return s.decimal[i.String()]
 }
 
-// isDecimal reports whether text is an int as the key of a number has it.
+// isDecimal reports whether text is an int as the key of a number has it, and as JSON
+// can hold here.
 func isDecimal(text string) bool {
 	digits := text
+	if len(digits) > maxDecimal {
+		return false
+	}
 	if digits != "" && digits[0] == '-' {
 		digits = digits[1:]
 		if digits == "0" {
