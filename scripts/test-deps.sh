@@ -8,6 +8,7 @@
 #   - the Thrift compiler, to check the generated code
 #   - a Python 3 with Apache Thrift's library: the tests let a Python client talk
 #     to our server
+#   - xxhash for Python 3: the tests compare our evaluator of rules with one in Python
 #   - redis-server and prometheus, which the tests start for themselves
 #   - tmux, a terminal for the tests of the command
 #
@@ -21,9 +22,9 @@ fail() {
 
 # The first python3 on the PATH may be one without the library, such as pyenv's,
 # and the system's own may have it.
-has_python_thrift() {
+has_python() {
 	for python in python3 /usr/bin/python3; do
-		"$python" -c 'import thrift.Thrift' >/dev/null 2>&1 && return
+		"$python" -c "import $1" >/dev/null 2>&1 && return
 	done
 	return 1
 }
@@ -33,7 +34,8 @@ add_missing() { missing="$missing $1"; }
 
 command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || add_missing cc
 command -v thrift >/dev/null || add_missing thrift
-has_python_thrift || add_missing python-thrift
+has_python thrift.Thrift || add_missing python-thrift
+has_python xxhash || add_missing python-xxhash
 command -v redis-server >/dev/null || add_missing redis
 command -v prometheus >/dev/null || add_missing prometheus
 command -v tmux >/dev/null || add_missing tmux
@@ -51,7 +53,7 @@ as_root() {
 }
 
 if command -v apt-get >/dev/null; then
-	packages=$(echo "$missing" | sed -e 's/python-thrift/python3-thrift/' -e 's/ thrift/ thrift-compiler/' -e 's/ cc/ gcc libc6-dev/' -e 's/ redis/ redis-server/')
+	packages=$(echo "$missing" | sed -e 's/python-/python3-/g' -e 's/ thrift/ thrift-compiler/' -e 's/ cc/ gcc libc6-dev/' -e 's/ redis/ redis-server/')
 	as_root apt-get update -q
 	# shellcheck disable=SC2086 # several packages
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages
@@ -64,13 +66,15 @@ elif command -v brew >/dev/null; then
 	case $missing in *" redis"*) brew install redis ;; esac
 	case $missing in *" prometheus"*) brew install prometheus ;; esac
 	case $missing in *" tmux"*) brew install tmux ;; esac
-	has_python_thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
+	has_python thrift.Thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
+	has_python xxhash || fail "install Python's xxhash: python3 -m pip install xxhash"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library for Python 3, redis-server, prometheus, and tmux)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library and xxhash for Python 3, redis-server, prometheus, and tmux)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
-has_python_thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
+has_python thrift.Thrift || fail "no python3 with Thrift's library: neither python3 nor /usr/bin/python3 can import thrift.Thrift"
+has_python xxhash || fail "no python3 with xxhash: neither python3 nor /usr/bin/python3 can import it"
 command -v redis-server >/dev/null || fail "redis-server is still missing"
 command -v prometheus >/dev/null || fail "prometheus is still missing"
 command -v tmux >/dev/null || fail "tmux is still missing"

@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/flipper-go/flipper"
 )
@@ -255,34 +254,6 @@ func TestTerminalColours(t *testing.T) {
 		term.run(command, "A +on for everyone", 0)
 		if got := strings.Contains(term.screen("-e"), "\x1b[32mon for everyone"); got != coloured {
 			t.Errorf("%s: colours: %t, want %t", command, got, coloured)
-		}
-	}
-}
-
-// A long name is cut to the terminal, and does not push the rest away elsewhere.
-func TestTerminalWidth(t *testing.T) {
-	p := serve(t, t.TempDir(), "--store", "memory:")
-	features := client(t, p.thrift)
-	long := strings.Repeat("LONG_", 60)
-	for name, data := range map[string]map[string]any{long: {"description": strings.Repeat("words ", 100)}, "SHORT": nil} {
-		_, err := features.Create(t.Context(), name, flipper.WithClientData(data))
-		must(t, err)
-	}
-	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
-	term.run("flipper list", `SHORT +off `, 0)
-	for line := range strings.SplitSeq(term.screen(), "\n") {
-		if n := utf8.RuneCountInString(line); n > 130 {
-			t.Errorf("a line of %d columns: %s", n, line)
-		}
-	}
-	term.await(`(LONG_)+L?O?N?G?… +off +20\d\d-\d\d-\d\d +words words .*…\n`)
-	term.run("flipper get "+long, regexp.QuoteMeta(long), 0)
-	for line := range strings.SplitSeq(flipperRun(t, "list", "--store", "thrift://"+p.thrift), "\n") {
-		if strings.HasPrefix(line, "SHORT") && len(line) > 100 {
-			t.Errorf("a line of %d columns: %s", len(line), line)
-		}
-		if strings.HasPrefix(line, "LONG") && !strings.HasPrefix(line, long+"  off") {
-			t.Errorf("a name was cut, or put elsewhere: %s", line)
 		}
 	}
 }
