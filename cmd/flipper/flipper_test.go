@@ -396,7 +396,7 @@ func TestErrors(t *testing.T) {
 		{[]string{"serve", "--store", "bolt:" + filepath.Join(directory, "no", "such", "directory", "flags.db")}, "no such file or directory"},
 		{[]string{"serve", "--store", "mysql://x"}, "invalid store URL: use memory:, bolt:PATH, redis://HOST:PORT"},
 		{[]string{"serve", "--store", "bolt:"}, "path"},
-		{[]string{"serve", "--store", "thrift://nowhere"}, "thrift://HOST:PORT"},
+		{[]string{"serve", "--store", "thrift://nowhere/x"}, "thrift://HOST:PORT"},
 		{[]string{"serve", "--tls-cert", "x.pem"}, "--tls-key"},
 		{[]string{"serve", "--tls-cert", "x.pem", "--tls-key", "y.pem"}, "x.pem"},
 		{[]string{"serve", "--log-level", "loud"}, "debug, info, warn or error"},

@@ -128,6 +128,21 @@ func TestManageOverTLS(t *testing.T) {
 	}
 }
 
+// Who names the address of health and metrics is told which one is meant, by commands
+// whose questions an HTTP server answers, and by those whose questions it does not.
+func TestHTTPAddress(t *testing.T) {
+	p := serve(t, t.TempDir(), "--store", "memory:")
+	for _, c := range [][]string{
+		{"list", "--store", "thrift://" + p.http}, {"list", "--store", "thrifts://" + p.http},
+		{"get", "X", "--timeout", "300ms", "--store", "thrift://" + p.http}, {"create", "X", "--timeout", "300ms", "--store", "thrift://" + p.http},
+	} {
+		stdout, stderr, code := outcome(t, c...)
+		if code != 4 || stdout != "" || !strings.Contains(stderr, "speaks HTTP: name the address that flipper serve has with --listen, not the one of --http") {
+			t.Errorf("%q: %s%s%d", c, stdout, stderr, code)
+		}
+	}
+}
+
 // handshakes gives the address of what shakes hands with a certificate, and does
 // nothing else. The server itself does not start with one that has expired.
 func handshakes(t *testing.T, c testCertificate) string {

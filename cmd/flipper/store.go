@@ -4,13 +4,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"log/slog"
+	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -137,18 +142,20 @@ const (
 	tlsCertificateRequired = "tls: certificate required"
 	// tlsHandshakeFailed is what the Thrift client asks after a handshake that failed.
 	tlsHandshakeFailed = "does the service speak TLS"
+	// speaksHTTP is what the Thrift client says of an HTTP server.
+	speaksHTTP = "the server speaks HTTP, not Thrift"
 	// serverStoreFailed is what a flag service says if its store does not answer.
 	serverStoreFailed = "the flag store failed"
 )
 
 // explain puts what to do first, where the cause alone leaves a person without
 // an idea. The chain of errors stays.
-func explain(err error, url string) error {
+func explain(err error, storeURL string) error {
 	if _, ok := errors.AsType[*restated](err); ok || err == nil {
 		return err
 	}
-	scheme, _, _ := strings.Cut(url, ":")
-	shown := redacted(url)
+	scheme, _, _ := strings.Cut(storeURL, ":")
+	shown := redacted(storeURL)
 	advise := func(format string, args ...any) error {
 		return fmt.Errorf("%s (%w)", fmt.Sprintf(format, args...), err)
 	}
@@ -170,6 +177,8 @@ func explain(err error, url string) error {
 		return advise("the certificate of the server at %s is not valid: have it renewed there, or set the clock here", shown)
 	case scheme == "thrifts" && strings.Contains(text, tlsCertificateRequired):
 		return advise("the server at %s asks for a certificate: name files with one and its key, as in thrifts://HOST:PORT?cert=FILE&key=FILE", shown)
+	case isHTTPAnswer(err), scheme == "thrift" && errors.Is(err, context.DeadlineExceeded) && isHTTPServer(storeURL):
+		return advise("the server at %s speaks HTTP: name the address that flipper serve has with --listen, not the one of --http", shown)
 	case scheme == "thrifts" && strings.Contains(text, tlsHandshakeFailed):
 		return advise("no TLS with the server at %s: if it speaks none, write thrift:// in place of thrifts://", shown)
 	case scheme == "thrift" && strings.Contains(text, tlsAlertAsSize):
@@ -182,6 +191,32 @@ func explain(err error, url string) error {
 		return advise("no answer from %s: is --store right? (--timeout gives it longer)", shown)
 	}
 	return advise("cannot use %s: is --store right?", shown)
+}
+
+// isHTTPAnswer reports whether an error says that an HTTP server answered.
+func isHTTPAnswer(err error) bool {
+	handshake, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && string(handshake.RecordHeader[:4]) == "HTTP" || strings.Contains(err.Error(), speaksHTTP)
+}
+
+// isHTTPServer asks the server of a thrift URL whether it speaks HTTP: such a server
+// may wait for the end of a line, and not answer what Thrift asks.
+func isHTTPServer(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return false
+	}
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(context.Background(), "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "9090")))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	var head [4]byte
+	_ = conn.SetDeadline(time.Now().Add(time.Second)) // else the read fails at once
+	_, _ = io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
+	_, err = io.ReadFull(conn, head[:])
+	return err == nil && string(head[:]) == "HTTP"
 }
 
 // isAs reports whether an error of a type is in a chain.

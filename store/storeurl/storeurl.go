@@ -22,7 +22,7 @@
 //	rediss://…                     the same over TLS
 //	redis+cluster://…, redis+sentinel://…?master_name=NAME
 //	consul://HOST:PORT, consul:    the agent there, or the one of the CONSUL_… variables
-//	thrift://HOST:PORT             flipper serve
+//	thrift://HOST:PORT             flipper serve; without a port it is 9090
 //	thrifts://HOST:PORT            the same over TLS
 //
 // Redis and Consul have the parameter base_key, and Redis also has those of
@@ -47,6 +47,7 @@ package storeurl
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -190,16 +191,23 @@ func openThrift(u *url.URL, o *options) (*backend, error) {
 }
 
 func newThrift(u *url.URL, o *options, opts ...thriftrpc.Option) *backend {
-	s := thriftrpc.New(u.Host, append(opts, thriftrpc.WithLogger(o.logger))...)
-	return &backend{s, u.Host, []func() error{s.Close}, remote}
+	address := u.Host
+	if u.Port() == "" {
+		address = net.JoinHostPort(u.Hostname(), defaultThriftPort)
+	}
+	s := thriftrpc.New(address, append(opts, thriftrpc.WithLogger(o.logger))...)
+	return &backend{s, address, []func() error{s.Close}, remote}
 }
+
+// defaultThriftPort is where flipper serve listens unless told otherwise.
+const defaultThriftPort = "9090"
 
 // checkService checks what the URLs of flag services have in common.
 func checkService(u *url.URL) error {
 	switch {
 	case u.User != nil:
 		return fmt.Errorf("%w: %s:// takes no user and password: write %[2]s://HOST:PORT, or thrifts://HOST:PORT?cert=FILE&key=FILE to show a certificate", ErrInvalidURL, u.Scheme)
-	case u.Hostname() == "" || u.Port() == "" || u.Path != "":
+	case u.Hostname() == "" || u.Path != "":
 		return fmt.Errorf("%w: write %s://HOST:PORT", ErrInvalidURL, u.Scheme)
 	}
 	return nil

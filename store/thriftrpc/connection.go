@@ -60,6 +60,9 @@ func (c *connection) exchange(ctx context.Context, deadline time.Time, method st
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Unix(1, 0)) })
 	err = c.call(method, args, result)
+	if err != nil && c.isHTTP() {
+		err = fmt.Errorf("%w: %w", errHTTP, err)
+	}
 	return stop() && c.isAnswer(err), err
 }
 

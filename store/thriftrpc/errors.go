@@ -25,12 +25,19 @@ const (
 	hintDial     = "is the service running there, and can it be reached?"
 	hintTLS      = "does the service speak TLS, with a certificate for this name that we trust?"
 	hintExchange = "is it a flag service, with the same transport, protocol and TLS settings?"
+	hintHTTP     = "a flag service has another port: with flipper serve it is that of --listen, not of --http"
 	hintSize     = "the service's answer is larger than allowed: see WithMaxMessageSize"
 	hintBusy     = "all connections were busy: see WithMaxConnections"
 )
 
+// errHTTP is for an address at which an HTTP server answers.
+var errHTTP = errors.New("the server speaks HTTP, not Thrift")
+
 // hintFor says what to do about an exchange that failed.
 func hintFor(err error) string {
+	if errors.Is(err, errHTTP) {
+		return hintHTTP
+	}
 	if e, ok := errors.AsType[thrift.TProtocolException](err); ok && e.TypeId() == thrift.SIZE_LIMIT || errors.Is(err, errTooLarge) {
 		return hintSize
 	}

@@ -72,6 +72,24 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// Who asks an HTTP server is told so, whatever the protocol and the call.
+func TestHTTPServer(t *testing.T) {
+	address := accept(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+	})
+	for name, opts := range map[string][]thriftrpc.Option{
+		"binary": nil, "framed": {thriftrpc.WithFramed()}, "compact": {thriftrpc.WithCompact()},
+	} {
+		for method, call := range calls {
+			err := call(t.Context(), dial(t, address, opts...))
+			if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "the server speaks HTTP, not Thrift") || !strings.Contains(err.Error(), "--listen") {
+				t.Errorf("%s, %s: %v", name, method, err)
+			}
+		}
+	}
+}
+
 func TestCancel(t *testing.T) {
 	arrived := make(chan struct{}, len(calls))
 	address := accept(t, func(conn net.Conn) {

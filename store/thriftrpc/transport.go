@@ -33,10 +33,12 @@ type transport struct {
 	out []byte
 	in  *bufio.Reader
 
-	remaining int   // bytes of the reply that may still be read
-	sent      bool  // bytes of the request may have reached the service
-	received  bool  // bytes of the reply came
-	err       error // of the connection, in this exchange
+	head      [4]byte // the first bytes of the reply
+	headSize  int     // how many of them came
+	remaining int     // bytes of the reply that may still be read
+	sent      bool    // bytes of the request may have reached the service
+	received  bool    // bytes of the reply came
+	err       error   // of the connection, in this exchange
 }
 
 var _ thrift.TRichTransport = (*transport)(nil)
@@ -50,7 +52,7 @@ func (t *transport) beginRequest() {
 	if t.framed {
 		t.out = append(t.out, make([]byte, frameHeaderSize)...)
 	}
-	t.sent, t.received, t.err = false, false, nil
+	t.sent, t.received, t.err, t.headSize = false, false, nil, 0
 }
 
 // Flush sends the request, in one piece.
@@ -112,6 +114,7 @@ func (t *transport) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := t.in.Read(p[:min(len(p), t.remaining)])
+	t.headSize += copy(t.head[t.headSize:], p[:n])
 	t.read(n, err)
 	return n, err
 }
@@ -125,8 +128,23 @@ func (t *transport) ReadByte() (byte, error) {
 		t.read(0, err)
 		return 0, err
 	}
+	if t.headSize < len(t.head) {
+		t.head[t.headSize] = b
+		t.headSize++
+	}
 	t.read(1, nil)
 	return b, nil
+}
+
+// isHTTP reports whether the reply, of which not all may have been read, is that of
+// an HTTP server.
+func (t *transport) isHTTP() bool {
+	const begin = "HTTP"
+	if t.headSize == 0 {
+		return false
+	}
+	whole := append(t.head[:t.headSize:t.headSize], t.arrived()...)
+	return bytes.HasPrefix(whole, []byte(begin))
 }
 
 // arrived gives what of the reply, and after it, is there already and not read.
@@ -141,6 +159,7 @@ func (t *transport) skip(next []byte) bool {
 		return false
 	}
 	n, err := t.in.Discard(len(next))
+	t.headSize += copy(t.head[t.headSize:], next[:n])
 	t.read(n, err)
 	return err == nil
 }
