@@ -56,7 +56,7 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 	if len(unknown) == 0 {
 		return evaluations
 	}
-	for i, answer := range c.ask(ctx, names, unknown) {
+	for i, answer := range c.askAll(ctx, names, unknown) {
 		c.evaluateFound(ctx, &b, s, &r, &evaluations[unknown[i]], names[unknown[i]], answer.flag, answer.err)
 	}
 	return evaluations
@@ -187,27 +187,37 @@ type answer struct {
 	err  error
 }
 
-// ask asks the store for the names at some places, several at a time.
-func (c *FeatureFlagClient) ask(ctx context.Context, names []string, places []int) []answer {
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
+// askAll asks the store for the names at some places, several at a time.
+func (c *FeatureFlagClient) askAll(ctx context.Context, names []string, places []int) []answer {
 	answers := make([]answer, len(places))
-	next := make(chan int, len(places))
-	for i := range places {
-		next <- i
-	}
-	close(next)
-	var asking sync.WaitGroup
-	for range min(len(places), maxQuestions) {
-		asking.Go(func() {
-			for i := range next {
-				answers[i].flag, answers[i].err = c.store.Get(ctx, names[places[i]])
+	err := c.within(ctx, names[places[0]], func(ctx context.Context) error {
+		next := make(chan int, len(places))
+		for i := range places {
+			next <- i
+		}
+		close(next)
+		var asking sync.WaitGroup
+		for range min(len(places), maxQuestions) {
+			asking.Go(func() {
+				for i := range next {
+					answers[i].flag, answers[i].err = c.store.Get(ctx, names[places[i]])
+				}
+			})
+		}
+		asking.Wait()
+		for _, a := range answers {
+			if a.err != nil && ctx.Err() != nil {
+				return a.err
 			}
-		})
+		}
+		return nil
+	})
+	if err != nil {
+		for i := range answers {
+			if answers[i] == (answer{}) { // the store was not asked
+				answers[i].err = err
+			}
+		}
 	}
-	asking.Wait()
 	return answers
 }

@@ -225,10 +225,5 @@ func (c *FeatureFlagClient) find(ctx context.Context, name string) (*store.Flag,
 			return f, nil
 		}
 	}
-	if c.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
-	}
-	return c.store.Get(ctx, name)
+	return c.ask(ctx, name)
 }

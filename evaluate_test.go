@@ -157,6 +157,7 @@ func TestTimeout(t *testing.T) {
 				if got.Enabled || ctx.Err() == nil && !c.IsEnabledOr(ctx, "flag", true) {
 					t.Error("the answer is not the default")
 				}
+				time.Sleep(2 * test.want) // a probe in the background ends by itself
 			})
 		})
 	}

@@ -77,6 +77,7 @@ type FeatureFlagClient struct {
 	required  *requirements // likewise
 	thorough  bool          // there is one of the two: the shortest ways are closed
 	reports   reporter
+	breaker   breaker
 
 	declarations     []*Declaration
 	declaredDefaults map[string]bool // by name
@@ -89,9 +90,16 @@ const DefaultTimeout = time.Second
 // An Option changes what [New] makes.
 type Option func(*FeatureFlagClient)
 
-// WithTimeout sets how long an evaluation waits for a store that has to ask a
-// server, even if the context allows more. Then the evaluation answers with the
-// caller's default. The default is [DefaultTimeout]; 0 leaves it to the context.
+// WithTimeout sets how long an evaluation waits for a store that has to ask a server,
+// even if the context allows more. Then the evaluation answers with the caller's
+// default. All evaluations through one context that pins flags, as the middleware makes
+// it, wait no longer together.
+//
+// After a time-out the store is asked in the background, until it answers. Until then
+// evaluations do not wait: what is not in memory gets the caller's default at once.
+//
+// The default is [DefaultTimeout]; 0 leaves it to the context, and the store is always
+// asked.
 func WithTimeout(timeout time.Duration) Option {
 	return func(c *FeatureFlagClient) { c.timeout = timeout }
 }

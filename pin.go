@@ -50,7 +50,8 @@ func WithPinnedFlags(ctx context.Context, attrs ...Attr) context.Context {
 // pins are the flags that were asked through a context, in the order in which they
 // were asked first.
 type pins struct {
-	time time.Time // when the context was made, for ramps
+	time    time.Time // when the context was made, for ramps
+	waiting waiting   // for stores that have to be asked
 
 	mu    sync.Mutex
 	count int

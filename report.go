@@ -59,6 +59,9 @@ func (r *reporter) report(ctx context.Context, name string, err error) {
 	if r.handler != nil {
 		r.handler(ctx, name, err)
 	}
+	if errors.Is(err, errSuspended) {
+		return // it was logged that the store does not answer
+	}
 	key := cause{name, causeKind(err)}
 	if len(name) > store.MaxNameSize {
 		key.name = "" // no flag's name, and too large to keep
@@ -66,12 +69,16 @@ func (r *reporter) report(ctx context.Context, name string, err error) {
 	if !r.due(key) {
 		return
 	}
+	r.log(ctx, slog.LevelWarn, "flag could not be evaluated, the caller's default is answered",
+		slog.String("flag", name), slog.Any("error", err))
+}
+
+func (r *reporter) log(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
 	logger := r.logger
 	if logger == nil {
 		logger = slog.Default()
 	}
-	logger.LogAttrs(ctx, slog.LevelWarn, "flag could not be evaluated, the caller's default is answered",
-		slog.String("flag", name), slog.Any("error", err))
+	logger.LogAttrs(ctx, level, message, attrs...)
 }
 
 // due reports whether the cause is to be logged now.

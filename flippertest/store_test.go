@@ -121,7 +121,9 @@ func TestStall(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		// It can also fail, if that is what comes next.
+		// It can also fail, if that is what comes next. The client of before asks no
+		// store that did not answer.
+		features = flippertest.New(t, flippertest.On("FLAG"))
 		stalled = features.Store().Stall()
 		done := make(chan flipper.Evaluation)
 		go func() { done <- features.Evaluate(t.Context(), "FLAG") }()

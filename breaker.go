@@ -1,0 +1,155 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/flipper-go/flipper/store"
+)
+
+var (
+	// errSuspended says that the store is not asked, because it did not answer before.
+	errSuspended = fmt.Errorf("%w: it did not answer in time, and is being asked in the background until it does", store.ErrUnavailable)
+
+	// errWaitedEnough says that a request waits no longer.
+	errWaitedEnough = fmt.Errorf("%w: this request has waited for it long enough", store.ErrUnavailable)
+)
+
+// Pauses between probes of a store that does not answer.
+const (
+	probePauseMin = 50 * time.Millisecond
+	probePauseMax = time.Second
+)
+
+// A breaker keeps checks from waiting for a store that does not answer. One time-out
+// opens it. While it is open, checks answer with the caller's default at once, and a
+// check that comes when the last pause is over has a probe started: one question to the
+// store, in the background, within the client's time-out. The first answer closes it.
+//
+// Flags that are held in memory never come here.
+type breaker struct {
+	open    atomic.Bool
+	probing atomic.Bool
+	next    atomic.Int64 // when the next probe may start, in nanoseconds since 1970
+	pause   atomic.Int64
+}
+
+// ask asks the store for a flag.
+func (c *FeatureFlagClient) ask(ctx context.Context, name string) (f *store.Flag, err error) {
+	err = c.within(ctx, name, func(ctx context.Context) error {
+		f, err = c.store.Get(ctx, name)
+		return err
+	})
+	return f, err
+}
+
+// within calls a function that asks the store, for no longer than the client's
+// time-out. All that is asked through a context that pins flags, which is to say by one
+// request, takes no longer together. The name is that of a flag to probe with.
+func (c *FeatureFlagClient) within(ctx context.Context, name string, call func(context.Context) error) error {
+	if c.timeout <= 0 {
+		return call(ctx)
+	}
+	if c.breaker.open.Load() {
+		c.probe(name)
+		return errSuspended
+	}
+	timeout := c.timeout
+	if pins := scopeOf(ctx).pins; pins != nil {
+		if timeout = pins.waiting.begin(timeout); timeout <= 0 {
+			return errWaitedEnough
+		}
+		defer pins.waiting.end()
+	}
+	deadline := time.Now().Add(timeout)
+	bounded, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	err := call(bounded)
+	if err != nil && bounded.Err() != nil && timeout == c.timeout {
+		// A caller who gave up earlier says nothing about the store.
+		if earlier, ok := ctx.Deadline(); ctx.Err() == nil && (!ok || earlier.After(deadline)) {
+			c.suspend(name, err)
+		}
+	}
+	return err
+}
+
+// suspend opens the breaker.
+func (c *FeatureFlagClient) suspend(name string, err error) {
+	if !c.breaker.open.CompareAndSwap(false, true) {
+		return
+	}
+	c.breaker.pause.Store(int64(probePauseMin))
+	c.breaker.next.Store(0)
+	c.reports.log(context.Background(), slog.LevelWarn, "the store does not answer in time: flags that are not in memory get the caller's default until it does",
+		slog.String("flag", name), slog.Any("error", err))
+}
+
+// probe asks a store that did not answer, in the background, unless it was asked just
+// now. The goroutine ends within the client's time-out.
+func (c *FeatureFlagClient) probe(name string) {
+	b := &c.breaker
+	if time.Now().UnixNano() < b.next.Load() || !b.probing.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer b.probing.Store(false)
+		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+		defer cancel()
+		_, err := c.store.Get(ctx, name)
+		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) {
+			b.open.Store(false)
+			c.reports.log(ctx, slog.LevelInfo, "the store answers again")
+			return
+		}
+		pause := b.pause.Load()
+		b.next.Store(time.Now().UnixNano() + pause/2 + rand.N(pause/2))
+		b.pause.Store(min(2*pause, int64(probePauseMax)))
+	}()
+}
+
+// A waiting is how long the checks of one request have waited for a store. Checks that
+// wait at the same time count once.
+type waiting struct {
+	mu     sync.Mutex
+	active int
+	since  time.Time // when active left 0
+	waited time.Duration
+}
+
+// begin begins to wait. It returns what is left of the time-out; if nothing is, end must
+// not be called.
+func (w *waiting) begin(timeout time.Duration) (left time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	left = timeout - w.waited
+	if w.active > 0 {
+		left -= now.Sub(w.since)
+	}
+	if left <= 0 {
+		return 0
+	}
+	if w.active == 0 {
+		w.since = now
+	}
+	w.active++
+	return left
+}
+
+func (w *waiting) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.active--; w.active == 0 {
+		w.waited += time.Since(w.since)
+	}
+}

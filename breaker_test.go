@@ -1,0 +1,131 @@
+// Copyright The Flipper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package flipper_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/store"
+)
+
+// TestBreaker asks for ten flags, over and over, during an outage of an hour.
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		var log bytes.Buffer
+		reported := 0
+		c := flipper.New(s, flipper.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
+			flipper.WithErrorHandler(func(context.Context, string, error) { reported++ }))
+		for i := range 10 {
+			mustCreate(t, c, fmt.Sprint(i), on())
+		}
+		s.hanging.Store(true)
+		page := func() (waited time.Duration) {
+			began := time.Now()
+			for i := range 10 {
+				if c.IsEnabled(t.Context(), fmt.Sprint(i)) || !c.IsEnabledOr(t.Context(), fmt.Sprint(i), true) {
+					t.Error("the answer is not the default")
+				}
+			}
+			return time.Since(began)
+		}
+		if waited := page(); waited != flipper.DefaultTimeout {
+			t.Errorf("the first request waited %v, want one time-out", waited)
+		}
+		before := s.gets.Load()
+		for range 3600 {
+			if waited := page(); waited != 0 {
+				t.Fatalf("a later request waited %v", waited)
+			}
+			time.Sleep(time.Second)
+		}
+		if asked := s.gets.Load() - before; asked < 1000 || asked > 3600 {
+			t.Errorf("the store was asked %d times in an hour, want about one question a second or two", asked)
+		}
+		if reported != 20*3601 {
+			t.Errorf("%d evaluations were reported, want each", reported)
+		}
+		s.hanging.Store(false)
+		time.Sleep(3 * time.Second)
+		c.IsEnabled(t.Context(), "0") // a check has the probe started
+		synctest.Wait()
+		if !c.IsEnabled(t.Context(), "0") {
+			t.Error("the store is back, and not asked")
+		}
+		lines := strings.Count(log.String(), "\n")
+		if lines > 3 || !strings.Contains(log.String(), "answers again") {
+			t.Errorf("an outage of an hour is %d lines:\n%s", lines, log.String())
+		}
+	})
+}
+
+// TestBreakerInBulk has a page of flags open the breaker, and use it.
+func TestBreakerInBulk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		c := flipper.New(s, quiet())
+		var names []string
+		for i := range 40 {
+			names = append(names, fmt.Sprint(i))
+			mustCreate(t, c, names[i], on())
+		}
+		s.hanging.Store(true)
+		for _, want := range []time.Duration{flipper.DefaultTimeout, 0} {
+			began := time.Now()
+			for _, e := range c.EvaluateNames(t.Context(), names) {
+				if !errors.Is(e.Err, store.ErrUnavailable) {
+					t.Fatalf("%+v", e)
+				}
+			}
+			if waited := time.Since(began); waited != want {
+				t.Errorf("a page waited %v, want %v", waited, want)
+			}
+		}
+		s.hanging.Store(false)
+		c.IsEnabled(t.Context(), "0")
+		synctest.Wait()
+		time.Sleep(2 * flipper.DefaultTimeout) // a probe that hung ends
+		c.IsEnabled(t.Context(), "0")
+		synctest.Wait()
+		if e := c.EvaluateNames(t.Context(), names)[39]; !e.Enabled {
+			t.Errorf("%+v after the store is back", e)
+		}
+	})
+}
+
+// TestSlowAnswersShareTheTimeout has a store that answers every question, each time
+// shortly before the time-out.
+func TestSlowAnswersShareTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		c := flipper.New(s, quiet())
+		for i := range 10 {
+			mustCreate(t, c, fmt.Sprint(i), on())
+		}
+		s.onGet = func(string) { time.Sleep(flipper.DefaultTimeout * 2 / 5) }
+		ctx := flipper.WithPinnedFlags(t.Context())
+		began := time.Now()
+		var answered int
+		for i := range 10 {
+			if c.IsEnabled(ctx, fmt.Sprint(i)) {
+				answered++
+			}
+		}
+		if waited := time.Since(began); waited > 2*flipper.DefaultTimeout || answered < 2 {
+			t.Errorf("ten checks of one request waited %v, and %d were answered", waited, answered)
+		}
+		if !c.IsEnabled(flipper.WithPinnedFlags(t.Context()), "9") {
+			t.Error("one slow request opened the breaker for all")
+		}
+	})
+}
