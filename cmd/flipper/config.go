@@ -68,7 +68,7 @@ func (p *program) printConfig(c *cli.Command) error {
 	for _, s := range settings {
 		rows = append(rows, []cell{{text: s.name}, {text: orDash(s.value)}, {text: s.source}})
 	}
-	return p.printTable(rows)
+	return p.printFields(rows)
 }
 
 func (p *program) settingOf(c *cli.Command, f cli.Flag) setting {

@@ -24,6 +24,7 @@ type console struct {
 	progress bool // messages are a terminal
 	terminal bool // results are a terminal
 	colours  bool // results are a terminal that has colours
+	width    int  // of the terminal that results are; 0 if they are none
 }
 
 func newConsole(in io.Reader, out, err io.Writer) console {
@@ -32,6 +33,11 @@ func newConsole(in io.Reader, out, err io.Writer) console {
 	// See https://no-color.org: set and not empty.
 	c.terminal = isTerminal(out)
 	c.colours = c.terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if f, ok := out.(*os.File); ok && c.terminal {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			c.width = width
+		}
+	}
 	return c
 }
 

@@ -19,7 +19,7 @@ func (p *program) destroyCommand() *cli.Command {
 		Usage:     "delete flags, for good",
 		ArgsUsage: "NAME...",
 		Description: "Asks before it does. Python services on Consul keep a flag that they have seen\n" +
-			"until they restart: disable it first.",
+			"until they restart: disable it first.\n\n" + patternHelp,
 		Flags:    []cli.Flag{yesFlag("delete without asking")},
 		Metadata: completesFlags,
 		Action:   p.withStore(existing, p.destroy),
@@ -31,26 +31,20 @@ func yesFlag(usage string) cli.Flag {
 }
 
 func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error {
-	flags, err := names(c)
+	chosen, err := p.selectFlags(ctx, c, s)
 	if err != nil {
 		return err
 	}
-	var shown []string
-	for _, name := range flags {
-		exists, err := s.Exists(ctx, name)
-		if err != nil {
-			return err
-		}
-		if exists {
-			shown = append(shown, words.Name(name))
-		}
+	question, err := p.questionBefore(ctx, s, chosen)
+	if err != nil {
+		return err
 	}
-	if len(shown) > 0 { // else there is nothing to ask about
-		if err := p.confirm(ctx, c.Bool("yes"), fmt.Sprintf("Delete %s for good?", strings.Join(shown, ", "))); err != nil {
+	if question != "" { // else there is nothing to ask about
+		if err := p.confirm(ctx, c.Bool("yes"), question); err != nil {
 			return err
 		}
 	}
-	return s.forEach(ctx, flags, func(name string) error {
+	return s.forEach(ctx, chosen.names, func(name string) error {
 		if err := s.Destroy(ctx, name); err != nil {
 			return err
 		}
@@ -59,4 +53,26 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 		}
 		return p.printf("%s: destroyed", words.Name(name))
 	})
+}
+
+// questionBefore returns what to ask before flags are deleted, of which some may not
+// be there. It is empty if none is.
+func (p *program) questionBefore(ctx context.Context, s *opened, chosen selection) (string, error) {
+	if chosen.byPattern {
+		return "Delete " + theseFlags(len(chosen.names)) + " for good?", nil
+	}
+	var shown []string
+	for _, name := range chosen.names {
+		exists, err := s.Exists(ctx, name)
+		if err != nil {
+			return "", err
+		}
+		if exists {
+			shown = append(shown, words.Name(name))
+		}
+	}
+	if len(shown) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("Delete %s for good?", strings.Join(shown, ", ")), nil
 }

@@ -71,7 +71,7 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 			rows = append(rows, row)
 		}
 	}
-	return p.printTable(append(rows,
+	return p.printFields(append(rows,
 		[]cell{{text: "client data:"}, {text: string(canonical(data))}},
 		[]cell{{text: "created:"}, {text: words.Time(f.Created)}},
 	))

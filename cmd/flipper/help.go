@@ -76,11 +76,17 @@ func nameOf(path []*cli.Command) string {
 // unknownCommand is the error of a word that should be a command below the last of
 // path.
 func unknownCommand(path []*cli.Command, word string) error {
-	var names []string
-	for _, below := range path[len(path)-1].VisibleCommands() {
-		names = append(names, below.Name)
+	suggestion := ""
+	if usual := usualNames[nameOf(path)][strings.ToLower(word)]; usual != "" {
+		suggestion = ": did you mean " + usual + "?"
+	} else {
+		var names []string
+		for _, below := range path[len(path)-1].VisibleCommands() {
+			names = append(names, below.Name)
+		}
+		suggestion = didYouMean(word, names)
 	}
-	return usagef("unknown command %q%s (see %s --help)", word, didYouMean(word, names), nameOf(path))
+	return usagef("unknown command %q%s (see %s --help)", word, suggestion, nameOf(path))
 }
 
 // noCommand runs if what should be a command is none. As a rule helpTopic has seen

@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -33,8 +34,50 @@ func asJSON(c *cli.Command) bool { return c.String("output") == "json" }
 // A cell is one of a table, with its colour.
 type cell struct{ text, colour string }
 
-// printTable writes rows in columns that are as wide as they have to be.
+// printTable writes rows in columns. On a terminal, what does not fit into its width
+// is cut, first in the widest columns. Elsewhere nothing is cut, but a long cell does
+// not push the cells of other rows away.
 func (p *program) printTable(rows [][]cell) error {
+	widths := naturalWidths(rows)
+	if p.width > 0 {
+		narrow(widths, p.width)
+		cut := make([][]cell, len(rows))
+		for i, row := range rows {
+			for j, c := range row {
+				cut[i] = append(cut[i], cell{words.Cut(c.text, widths[j]), c.colour})
+			}
+		}
+		rows = cut
+	}
+	return p.printColumns(rows, widths)
+}
+
+// printFields writes rows of names and values, of which nothing is cut.
+func (p *program) printFields(rows [][]cell) error { return p.printColumns(rows, naturalWidths(rows)) }
+
+func (p *program) printColumns(rows [][]cell, widths []int) error {
+	var b strings.Builder
+	for _, row := range rows {
+		for i, c := range row {
+			b.WriteString(p.paint(c.colour, c.text))
+			if i < len(row)-1 {
+				b.WriteString(strings.Repeat(" ", max(0, min(widths[i], maxPadded)-utf8.RuneCountInString(c.text))+gap))
+			}
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(p.out, b.String())
+	return err
+}
+
+const (
+	gap       = 2  // between columns
+	maxPadded = 60 // a column is filled up to so many characters at most
+	minColumn = 10 // a column is not cut below that
+)
+
+// naturalWidths returns how wide the columns are if nothing is cut.
+func naturalWidths(rows [][]cell) []int {
 	var widths []int
 	for _, row := range rows {
 		for i, c := range row {
@@ -44,18 +87,27 @@ func (p *program) printTable(rows [][]cell) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
 		}
 	}
-	var b strings.Builder
-	for _, row := range rows {
-		for i, c := range row {
-			b.WriteString(p.paint(c.colour, c.text))
-			if i < len(row)-1 {
-				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2))
+	return widths
+}
+
+// narrow takes away from the widest columns until all fit into a width, if they can.
+func narrow(widths []int, width int) {
+	total := gap * (len(widths) - 1)
+	for _, w := range widths {
+		total += w
+	}
+	for ; total > width; total-- {
+		widest := 0
+		for i, w := range widths {
+			if w > widths[widest] {
+				widest = i
 			}
 		}
-		b.WriteByte('\n')
+		if widths[widest] <= minColumn {
+			return
+		}
+		widths[widest]--
 	}
-	_, err := io.WriteString(p.out, b.String())
-	return err
 }
 
 // printf writes a line of results.

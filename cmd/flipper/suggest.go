@@ -22,3 +22,35 @@ func didYouMean(typed string, names []string) string {
 	}
 	return ": did you mean " + strings.Join(near, " or ") + "?"
 }
+
+// usualNames are the names that other programs have for commands, by the words of
+// the command that they stand behind.
+var usualNames = map[string]map[string]string{
+	"flipper": {
+		"add": "create", "make": "create", "new": "create",
+		"activate": "enable", "on": "enable", "deactivate": "disable", "kill": "disable", "off": "disable",
+		"delete": "destroy", "del": "destroy", "remove": "destroy", "rm": "destroy",
+		"all": "list", "find": "list", "ls": "list", "search": "list",
+		"cat": "get", "describe": "get", "info": "get", "read": "get", "show": "get", "status": "get", "view": "get",
+		"check": "eval", "evaluate": "eval", "explain": "eval", "is-enabled": "eval", "test": "eval",
+		"percentage": "rollout percentage", "ramp": "rollout ramp",
+		"backup": "export", "dump": "export", "save": "export", "load": "import", "restore": "import",
+		"follow": "watch", "tail": "watch",
+		"run": "serve", "server": "serve", "start": "serve",
+		"toggle": "enable or disable", "switch": "enable or disable",
+	},
+	"flipper data": {
+		"add": "merge", "set": "merge", "update": "merge", "write": "merge",
+		"cat": "show", "get": "show", "list": "show", "read": "show",
+		"clear": "remove", "del": "remove", "delete": "remove", "destroy": "remove", "rm": "remove", "unset": "remove",
+	},
+	"flipper condition": {
+		"create": "add", "new": "add", "replace": "set", "update": "set",
+		"del": "remove", "delete": "remove", "destroy": "remove", "rm": "remove",
+		"reset": "clear",
+	},
+	"flipper rollout": {
+		"fixed": "percentage", "percent": "percentage", "set": "percentage", "share": "percentage",
+		"clear": "off", "del": "off", "delete": "off", "none": "off", "remove": "off", "rm": "off", "stop": "off",
+	},
+}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/flipper-go/flipper"
 )
@@ -116,6 +117,7 @@ func TestTerminalCompletion(t *testing.T) {
 	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
 	term.typed("source <(flipper completion bash); echo sourced", "Enter")
 	term.await(`\nsourced\n> $`)
+	attempt := 0
 	// A mark typed behind the key shows that the key was answered, and where it left
 	// the line.
 	for typed, want := range map[string]string{
@@ -135,13 +137,16 @@ func TestTerminalCompletion(t *testing.T) {
 		// On a busy machine the names of flags may come too late, which is no answer.
 		var got string
 		for deadline := time.Now().Add(patience); got != want && !time.Now().After(deadline); {
-			term.typed("clear", "Enter")
-			term.await(`^> $`)
+			// A number of its own tells this prompt from the one before.
+			attempt++
+			prompt := fmt.Sprintf("%d\n> ", attempt)
+			term.typed(fmt.Sprintf("clear; echo %d", attempt), "Enter")
+			term.await("^" + prompt + "$")
 			term.typed(typed, "Tab")
 			term.typed("|")
-			got = strings.TrimSuffix(strings.TrimPrefix(term.await(`^> .*\| $`), "> "), " ")
+			got = strings.TrimSuffix(strings.TrimPrefix(term.await("^"+prompt+`.*\| $`), prompt), " ")
 			term.typed("", "C-u") // C-c would end the completion that may be under way
-			term.await(`^> $`)
+			term.await("^" + prompt + "$")
 		}
 		if got != want {
 			t.Errorf("%s: Tab makes %q of it, want %q", typed, got, want)
@@ -172,6 +177,21 @@ func TestTerminalConfirmation(t *testing.T) {
 		t.Fatalf("destroyed without a yes: %t, %v", exists, err)
 	}
 	answer([]string{"y", "Enter"}, `(?s)A: destroyed\nB: destroyed\nflipper: there is no flag MISSING .*code 3\n> $`)
+}
+
+// What a pattern chooses is shown before the question.
+func TestTerminalPattern(t *testing.T) {
+	p := serve(t, t.TempDir(), "--store", "memory:")
+	features := client(t, p.thrift)
+	for _, name := range []string{"TEAM_A", "TEAM_B", "OTHER"} {
+		_, err := features.Create(t.Context(), name, flipper.WithEnabled(true))
+		must(t, err)
+	}
+	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
+	term.typed(`clear; flipper disable 'TEAM_*'; echo "code $?"`, "Enter")
+	term.await(`TEAM_A +on for everyone\nTEAM_B +on for everyone\nDisable these 2 flags\? \[y/N\] $`)
+	term.typed("", "y", "Enter")
+	term.await(`(?s)TEAM_A: off\nTEAM_B: off\ncode 0\n> $`)
 }
 
 // An import leaves a flag as it is that somebody changes meanwhile, and says in
@@ -254,6 +274,34 @@ func TestTerminalColours(t *testing.T) {
 		term.run(command, "A +on for everyone", 0)
 		if got := strings.Contains(term.screen("-e"), "\x1b[32mon for everyone"); got != coloured {
 			t.Errorf("%s: colours: %t, want %t", command, got, coloured)
+		}
+	}
+}
+
+// A long name is cut to the terminal, and does not push the rest away elsewhere.
+func TestTerminalWidth(t *testing.T) {
+	p := serve(t, t.TempDir(), "--store", "memory:")
+	features := client(t, p.thrift)
+	long := strings.Repeat("LONG_", 60)
+	for name, data := range map[string]map[string]any{long: {"description": strings.Repeat("words ", 100)}, "SHORT": nil} {
+		_, err := features.Create(t.Context(), name, flipper.WithClientData(data))
+		must(t, err)
+	}
+	term := newTerminal(t, "FLIPPER_STORE=thrift://"+p.thrift)
+	term.run("flipper list", `SHORT +off `, 0)
+	for line := range strings.SplitSeq(term.screen(), "\n") {
+		if n := utf8.RuneCountInString(line); n > 130 {
+			t.Errorf("a line of %d columns: %s", n, line)
+		}
+	}
+	term.await(`(LONG_)+L?O?N?G?… +off +20\d\d-\d\d-\d\d +words words .*…\n`)
+	term.run("flipper get "+long, regexp.QuoteMeta(long), 0)
+	for line := range strings.SplitSeq(flipperRun(t, "list", "--store", "thrift://"+p.thrift), "\n") {
+		if strings.HasPrefix(line, "SHORT") && len(line) > 100 {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+		if strings.HasPrefix(line, "LONG") && !strings.HasPrefix(line, long+"  off") {
+			t.Errorf("a name was cut, or put elsewhere: %s", line)
 		}
 	}
 }

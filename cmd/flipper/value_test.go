@@ -6,6 +6,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +221,69 @@ func TestDidYouMean(t *testing.T) {
 	} {
 		if got := didYouMean(typed, names); got != want {
 			t.Errorf("%q: %s, want %s", typed, got, want)
+		}
+	}
+}
+
+func TestPattern(t *testing.T) {
+	for text, names := range map[string][2][]string{
+		"TEAM_*":  {{"TEAM_", "TEAM_A", "TEAM_A\nB"}, {"TEAM", "XTEAM_A", "team_a"}},
+		"*":       {{"", "a"}, nil},
+		"a?c":     {{"abc", "aüc"}, {"ac", "abbc"}},
+		`a\*\?\\`: {{`a*?\`}, {"ab"}},
+		"a.[b]*":  {{"a.[b]c"}, {"axb"}},
+		`*\`:      {{`x\`}, {"x"}},
+	} {
+		for i, list := range names {
+			for _, name := range list {
+				if got := parsePattern(text).MatchString(name); got != (i == 0) {
+					t.Errorf("%q is like %q: %t", name, text, got)
+				}
+			}
+		}
+	}
+}
+
+// What is suggested is there to be called.
+func TestUsualNames(t *testing.T) {
+	root := newProgram(nil, nil, io.Discard, io.Discard).command()
+	for path, usual := range usualNames {
+		at := root
+		for _, word := range strings.Fields(path)[1:] {
+			at = at.Command(word)
+		}
+		for name, suggested := range usual {
+			if at.Command(name) != nil {
+				t.Errorf("%s %s: is a command", path, name)
+			}
+			for alternative := range strings.SplitSeq(suggested, " or ") {
+				c := at
+				for _, word := range strings.Fields(alternative) {
+					if c = c.Command(word); c == nil {
+						t.Errorf("%s %s: %s is no command", path, name, alternative)
+						break
+					}
+				}
+			}
+		}
+	}
+}
+
+// Columns are cut where the widest are.
+func TestNarrow(t *testing.T) {
+	for _, c := range []struct {
+		widths, want []int
+		width        int
+	}{
+		{[]int{20, 10}, []int{20, 10}, 32},
+		{[]int{20, 10}, []int{18, 10}, 30},
+		{[]int{300, 12, 50}, []int{32, 12, 32}, 80},
+		{[]int{300, 300}, []int{10, 10}, 5},
+		{[]int{3, 300}, []int{3, 10}, 5},
+	} {
+		got := slices.Clone(c.widths)
+		if narrow(got, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("%v in %d: %v, want %v", c.widths, c.width, got, c.want)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func (p *program) printVersion(c *cli.Command) error {
 	if asJSON(c) {
 		return p.printf("%s", targeting.Object(members...))
 	}
-	return p.printTable(rows)
+	return p.printFields(rows)
 }
 
 // buildVersion is the version that the build names with the linker's -X, as make
