@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -366,6 +367,41 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: it is %v", row[0], got)
 		}
 	}
+}
+
+// A definition that was read and is written anew is the same one.
+func TestDefinitions(t *testing.T) {
+	for _, q := range readQuestions(t, append(randomLines(t), readLines(runPython(t, nil, "handwritten_cases.py"))...)) {
+		f, r, known := q.ask(t)
+		if f == nil || f.Rules().IsZero() || f.Rules().Err() != nil {
+			continue
+		}
+		if strings.Contains(q.Item, `\ud8`) && !strings.Contains(q.Item, `\ude`) {
+			continue // writers refuse text that is not valid Unicode
+		}
+		written, err := rules.New(f.Name, f.Rules().Definition())
+		if err != nil {
+			t.Errorf("%s\nis read, and refused when written: %v", q.Item, err)
+			continue
+		}
+		r.Drawn = true // both draw the same
+		target := f.Target()
+		want, wantErr := rules.Evaluate(&target, r, known)
+		target.Rules = written
+		got, err := rules.Evaluate(&target, r, known)
+		if (err == nil) != (wantErr == nil) || !sameDecision(got, want) {
+			t.Errorf("%s\nwritten anew is %s\nand serves %+v, %v, where it served %+v, %v", q.Item, written, got, err, want, wantErr)
+		}
+	}
+}
+
+func sameDecision(d, other targeting.Decision) bool {
+	if d.Variant != nil && other.Variant != nil && (d.Variant.Name != other.Variant.Name || !d.Variant.Value.Equal(other.Variant.Value)) {
+		return false
+	}
+	one, two := d, other
+	one.Variant, two.Variant = nil, nil
+	return one == two && (d.Variant == nil) == (other.Variant == nil)
 }
 
 // An explanation ends at the rule that an evaluation names, or with its error.

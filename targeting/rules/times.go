@@ -13,8 +13,19 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// formatTime returns the stored form of a time.
-func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999999Z07:00") }
+// formatTime returns the stored form of a time. A year has four digits, so what an
+// offset has put beyond them is written with an offset.
+func formatTime(t time.Time) string {
+	const farthest = (23*60 + 59) * 60
+	t = t.UTC()
+	switch year := t.Year(); {
+	case year > 9999:
+		t = t.In(time.FixedZone("", -farthest))
+	case year < 0:
+		t = t.In(time.FixedZone("", farthest))
+	}
+	return t.Format("2006-01-02T15:04:05.999999999Z07:00")
+}
 
 // readTime reads a required field that is a time.
 func readTime(f fields, name string) (time.Time, error) {

@@ -140,6 +140,8 @@ test("booleans compare with booleans", "is", [True], passes=[True], fails=[False
 test("false is not 0", "is", [False], passes=[False], fails=[True], never=[0, "", "false", None])
 test("comparable with one is enough", "is", ["pro", True], passes=["pro", True], fails=["free", False, 1], never=[{}, NAN])
 test("mixed kinds", "is", ["pro", 42, False], passes=["pro", 42, "42", False], fails=[True, "x", 0, 1.5])
+test("many texts", "is", [f"text {i}" for i in range(20)], passes=["text 0", "text 19", ["x", "text 7"]], fails=["text 20", "text", "", 7], never=[True, NAN])
+test("many values of all kinds", "is", [*range(100), *(f"{i}" for i in range(100, 200)), *(i + 0.5 for i in range(10)), "x", True, 2**64, str(2**70)], passes=[0, 99, 99.0, "99", 100, 199.0, "199", 9.5, "x", True, 2**64, 2**70], fails=[200, "200", 10.5, "9.5", False, 2.0**70, 2**65, "y"], never=[NAN, None])
 test("a value that is not finite compares with nothing", "is", [NAN], never=["x", 1, NAN, True])
 test("infinities compare with nothing", "is", [INF, Raw("1e999")], never=[INF, "Infinity", 1, Raw("1e999")])
 test("beside one that is finite it does not count", "is", [INF, 1], passes=[1], fails=[2, "x"], never=[INF, MINUS_INF])
@@ -190,6 +192,8 @@ test("the year 0 is a leap year", "after", ["0000-02-28T23:59:59Z"], passes=["00
 test("a number of seconds counts by its exact value", "before", ["2023-11-14T22:13:20.1Z"], passes=[1700000000.1], fails=[Raw("1700000000.1000002")])
 test("half a second is exact", "after", ["1970-01-01T00:00:00.5Z"], passes=[0.50000001, 1], fails=[0.5, 0, "1970-01-01T00:00:00.500000000Z"])
 test("before 1970", "after", ["1969-12-31T23:59:59.5Z"], passes=[-0.25, 0, "1969-12-31T23:59:59.500000001Z"], fails=[-0.5, -1, -0.75])
+test("a fraction of many bits", "after", ["1970-01-01T00:00:00.0001Z"], passes=[Raw("0.00010000000000000001"), 0.0001], fails=[0.00009999999999999999, Raw("1e-5"), 0])
+test("a nanosecond", "before", ["1970-01-01T00:00:00.000000001Z"], passes=[0, Raw("9.999999999e-10"), -1e-9], fails=[Raw("1.1e-9"), 1])
 test("less than a nanosecond", "after", ["1970-01-01T00:00:00Z"], passes=[5e-324, 1e-30], fails=[0, -5e-324, -0.0])
 BAD_TIMES = ["2026-12-01t00:00:00Z", "2026-12-01T00:00:00z", "2026-12-01 00:00:00Z", "2026-12-01T00:00:00", "2026-12-01T00:00Z", "2026-12-01", "2026-12-01T24:00:00Z", "2026-12-01T23:59:60Z", "2026-12-01T23:60:00Z", "2026-02-29T00:00:00Z", "2026-04-31T00:00:00Z"]
 BAD_TIMES += ["2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z", "2026-12-00T00:00:00Z", "2026-12-01T00:00:00.Z", "2026-12-01T00:00:00.0000000000Z", "2026-12-01T00:00:00,5Z", "2026-12-01T00:00:00+24:00", "2026-12-01T00:00:00+00:60", "2026-12-01T00:00:00+0100", "2026-12-01T00:00:00+01", "2026-12-01T0:00:00Z"]
@@ -238,6 +242,7 @@ for note, period, now, passed in (
     ("before until", {"until": T}, "1796083199.999999", True), ("nanoseconds count", {"from": "2026-12-01T00:00:00.000000001Z"}, "1796083200", False),
     ("nanoseconds count, one microsecond later", {"from": "2026-12-01T00:00:00.000000001Z"}, "1796083200.000001", True), ("nanoseconds of until", {"until": "2026-12-01T00:00:00.000000001Z"}, "1796083200", True),
     ("both", {"from": T, "until": "2026-12-01T00:00:00.000001Z"}, "1796083200", True), ("both, later", {"from": T, "until": "2026-12-01T00:00:00.000001Z"}, "1796083200.000001", False),
+    ("a year that only its offset takes beyond 9999", {"until": "9999-12-31T23:59:59-05:00"}, "253402300800", True), ("a year that only its offset takes below 0", {"from": "0000-01-01T00:00:00+05:00"}, "-62167237200", True),
     ("offsets", {"from": "2026-12-01T01:00:00+01:00", "until": "2026-12-01T00:00:01-00:00"}, "1796083200.5", True), ("before 1970", {"until": "1969-12-31T23:59:59.5Z"}, "-0.5", False), ("before 1970", {"until": "1969-12-31T23:59:59.5Z"}, "-0.500001", True),
 ):
     for negated in (False, True):
