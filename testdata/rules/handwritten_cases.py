@@ -395,6 +395,7 @@ chain = [item(definition({"if": [asks(f"level {i + 1}")], "serve": "on"}), f"lev
 case("a flag may be asked at two levels", item(definition(both)), {}, ON, others=chain)
 deep = [item(definition({"if": [asks("level 8")], "serve": "on"}), "x"), item(definition({"if": [asks("level 1")], "serve": "on"}), "y")]
 case("what was asked at a level counts anew at another", item(definition({"if": [asks("level 1"), asks("x")], "serve": "on"})), {}, ON, others=[*chain, *deep])
+case("down to the last level", item(definition({"if": [asks("level 2"), asks("z")], "serve": "on"})), {}, ON, others=[*chain, item(definition({"if": [asks("level 2")], "serve": "on"}), "z")])
 case("also where that is too deep", item(definition({"if": [asks("level 1"), asks("y")], "serve": "on"})), {}, ERROR, others=[*chain, *deep])
 random_flag = item(definition({"split": {"shares": [{"variant": "on", "share": 50000}]}}), "r")
 for position in range(10):
