@@ -26,6 +26,11 @@ type FlagChange struct {
 	After *store.Flag
 }
 
+// ErrChangesResumed is what the loop over [FeatureFlagClient.Changes] yields when the
+// store can be followed again, after it has yielded that it cannot. All changes that were
+// missed have been yielded before it.
+var ErrChangesResumed = errors.New("changes of flags are seen again")
+
 // Pauses between attempts to read flags that could not be read.
 const (
 	changesPauseMin = 50 * time.Millisecond
@@ -49,9 +54,12 @@ const (
 //
 // Changes that follow each other quickly may come as one, and what was changed and
 // changed back may not come at all: Before and After are always different, and the
-// After of one change is the Before of the flag's next. While the store cannot be
-// read the loop yields errors that match [store.ErrUnavailable], and then the
-// changes that were missed. A flag that becomes unreadable yields an error that
+// After of one change is the Before of the flag's next.
+//
+// When the store cannot be followed any more the loop yields one error that matches
+// [store.ErrUnavailable], however long that lasts and however often the connection is
+// tried. When it can be followed again, the loop yields the changes that were missed,
+// and then [ErrChangesResumed]. A flag that becomes unreadable yields an error that
 // matches [store.ErrUnreadable], and the flag counts as unchanged until it is
 // readable again. The sequence ends without an error when ctx ends, and with
 // [store.ErrClosed] when the store is closed.
@@ -68,13 +76,17 @@ func (c *FeatureFlagClient) Changes(ctx context.Context) iter.Seq2[FlagChange, e
 		}
 		follower := &follower{store: watcher, yield: yield}
 		for change, err := range watcher.Watch(ctx) {
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrClosed), errors.Is(err, errors.ErrUnsupported):
 				if !yield(FlagChange{}, fmt.Errorf("watch flags: %w", err)) {
 					return
 				}
-				continue
-			}
-			if !follower.follow(ctx, change) {
+			case err != nil:
+				follower.deaf = true
+				if !follower.lose(err) {
+					return
+				}
+			case !follower.follow(ctx, change):
 				return
 			}
 		}
@@ -86,11 +98,37 @@ type follower struct {
 	store store.Store
 	yield func(FlagChange, error) bool
 	flags map[string]*store.Flag // as they were last seen; nil before the first read
+
+	deaf bool // the store tells of no changes, or not of all
+	lost bool // the reader was told that changes may be missed
+}
+
+// lose tells the reader that changes may be missed, unless it was told already. It
+// reports whether to go on.
+func (w *follower) lose(err error) bool {
+	if w.lost {
+		return true
+	}
+	w.lost = true
+	return w.yield(FlagChange{}, fmt.Errorf("watch flags: %w", err))
+}
+
+// resume tells the reader that no change is missed, if it was told the opposite. It
+// reports whether to go on.
+func (w *follower) resume() bool {
+	if !w.lost || w.deaf {
+		return true
+	}
+	w.lost = false
+	return w.yield(FlagChange{}, fmt.Errorf("watch flags: %w", ErrChangesResumed))
 }
 
 // follow reads what may have changed and yields what has. It reports whether to
 // go on.
 func (w *follower) follow(ctx context.Context, change store.Change) bool {
+	if change.All {
+		w.deaf = false
+	}
 	for attempt := 0; ; attempt++ {
 		var err error
 		var more bool
@@ -103,8 +141,11 @@ func (w *follower) follow(ctx context.Context, change store.Change) bool {
 		case !more || ctx.Err() != nil:
 			return false
 		case err == nil:
-			return true
-		case !w.yield(FlagChange{}, fmt.Errorf("watch flags: %w", err)) || errors.Is(err, store.ErrClosed):
+			return w.resume()
+		case errors.Is(err, store.ErrClosed):
+			w.yield(FlagChange{}, fmt.Errorf("watch flags: %w", err))
+			return false
+		case !w.lose(err):
 			return false
 		}
 		// Nobody tells of these changes again, so they are not let go.

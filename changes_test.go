@@ -139,6 +139,9 @@ func TestChangesAfterFailure(t *testing.T) {
 		if got := next(); got != "flag: off to on" {
 			t.Errorf("yields %q", got)
 		}
+		if got, want := next(), "error: watch flags: "+flipper.ErrChangesResumed.Error(); got != want {
+			t.Errorf("yields %q, want %q", got, want)
+		}
 		// A failing store is left when the context ends.
 		s.fail(errDown)
 		must(t, flipper.New(s.Store).Disable(t.Context(), "flag"))
@@ -190,5 +193,66 @@ func TestChangesOfClosedStore(t *testing.T) {
 			t.Errorf("yields %q", got)
 		}
 		stop()
+	})
+}
+
+// A flappingStore tells of what a test has it tell.
+type flappingStore struct {
+	*faultyStore
+	notifier store.Notifier
+}
+
+func (s *flappingStore) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
+	return s.notifier.Watch(ctx)
+}
+
+// An outage of an hour, in which the connection is tried twice a second and reads fail
+// too, is told twice: when it begins, and when what was missed has been told.
+func TestChangesTellAnOutageOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &flappingStore{faultyStore: newFaultyStore()}
+		c := flipper.New(s, quiet())
+		mustCreate(t, c, "flag")
+		mustCreate(t, c, "other")
+		next, stop := follow(t, c)
+		defer stop()
+		want := func(want string) {
+			t.Helper()
+			if got := next(); got != want {
+				t.Errorf("yields %q, want %q", got, want)
+			}
+		}
+		s.fail(errDown)
+		for i := range 7200 {
+			s.notifier.NotifyError(fmt.Errorf("%w: attempt %d", store.ErrUnavailable, i))
+			synctest.Wait()
+			time.Sleep(500 * time.Millisecond)
+		}
+		want("error: watch flags: store is unavailable: attempt 0")
+		want("")
+
+		// Changes of some flags, as a cluster tells of them that has lost a node, are not
+		// the return: others may be missed.
+		s.heal()
+		must(t, flipper.New(s.Store).Enable(t.Context(), "flag"))
+		s.notifier.Notify("flag")
+		want("flag: off to on")
+		want("")
+
+		// The connection stands, and reads fail for a while.
+		s.fail(errDown)
+		must(t, flipper.New(s.Store).Enable(t.Context(), "other"))
+		s.notifier.NotifyAll()
+		time.Sleep(time.Hour)
+		want("")
+		s.heal()
+		time.Sleep(time.Minute)
+		want("other: off to on")
+		want("error: watch flags: changes of flags are seen again")
+		s.notifier.NotifyAll()
+		want("")
+
+		s.notifier.NotifyError(errDown)
+		want("error: watch flags: " + errDown.Error())
 	})
 }

@@ -119,6 +119,7 @@ func (f *follower) readChanges() (last error) {
 	for change, err := range client.Changes(f.ctx) {
 		last = err
 		switch {
+		case errors.Is(err, flipper.ErrChangesResumed): // the tapped store has told
 		case err == nil:
 			if change.After == nil {
 				f.provider.metadata.drop(change.Name)

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"embed"
 	"log/slog"
 	"time"
@@ -77,7 +78,11 @@ func register(ctx context.Context, stored *flipper.FeatureFlagClient, logger *sl
 // logChanges logs every change of a flag, whoever makes it, until ctx ends.
 func logChanges(ctx context.Context, features *flipper.FeatureFlagClient, logger *slog.Logger) {
 	for change, err := range features.Changes(ctx) {
-		if err != nil {
+		switch {
+		case errors.Is(err, flipper.ErrChangesResumed):
+			logger.Info("changes of flags are seen again")
+			continue
+		case err != nil:
 			logger.Warn("changes of flags cannot be seen", "error", err)
 			continue
 		}
