@@ -4,12 +4,10 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"log/slog"
 
-	goredis "github.com/redis/go-redis/v9"
+	"github.com/flipper-go/flipper/store/redis"
 )
 
 // newLogger makes the server's logger. What it logs says which process this is.
@@ -50,16 +48,5 @@ func (id identity) logAttrs() []slog.Attr {
 // and Redis' client, which else writes lines of its own form to standard error.
 func useLogger(logger *slog.Logger) {
 	slog.SetDefault(logger)
-	goredis.SetLogger(redisLog{logger})
-}
-
-// A redisLog takes what Redis' client has to say. It says each failed attempt to
-// connect; the store's errors say what matters of that.
-type redisLog struct{ logger *slog.Logger }
-
-// Printf logs a message.
-func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
-	if l.logger.Enabled(ctx, slog.LevelDebug) {
-		l.logger.DebugContext(ctx, "Redis client", slog.String("message", fmt.Sprintf(format, v...)))
-	}
+	redis.SetClientLogger(logger)
 }

@@ -13,10 +13,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/flipper-go/flipper/store/redis"
 )
 
 func main() {
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	redis.SetClientLogger(logger) // else go-redis writes lines of its own form
 	if err := start(logger); err != nil {
 		logger.Error("the storefront has failed", "error", err)
 		os.Exit(1)

@@ -88,6 +88,9 @@
 // context is canceled notices after that time; one with a deadline that is nearer
 // does not wait for it.
 //
+// go-redis writes a line to standard error for each failed attempt to connect, unless
+// the program decides otherwise: see [SetClientLogger].
+//
 // Redis acknowledges a write before its replicas and its disk have it. A failover,
 // or a restart without an append-only file, can lose the last changes; then
 // everyone sees the flags as the server has them.
