@@ -247,7 +247,13 @@ class Cases(random.Random):
 
     def mistake(self, definition):
         """Changes one thing in a definition, which mostly makes it unreadable."""
-        definition = copy.deepcopy(definition)
+        definition = self.changed(copy.deepcopy(definition))
+        for place in self.places(definition, []):
+            if isinstance(place, dict) and "shares" in place and "by" not in place:
+                place["shares"] = [{"variant": "off", "share": 100000}]  # nothing is left to chance
+        return definition
+
+    def changed(self, definition):
         place = self.choice(self.places(definition, []))
         if isinstance(place, list):
             if place and self.often(0.6):
