@@ -12,13 +12,13 @@ import (
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
-// big is beyond int64 and is no float64.
-const big = "123456789012345678901234567890"
+// huge is beyond int64 and is no float64.
+const huge = "123456789012345678901234567890"
 
 func TestIs(t *testing.T) {
 	digits := strings.Repeat("7", 4300)
 	for _, c := range []comparison{
-		{values: []any{"café"}, passes: []any{"café"}, fails: []any{"cafe\u0301", "Café", "caf", "", "café ", 1, 1.5, json.Number(big)}, never: append([]any{true, false}, anyKind...)},
+		{values: []any{"café"}, passes: []any{"café"}, fails: []any{"cafe\u0301", "Café", "caf", "", "café ", 1, 1.5, json.Number(huge)}, never: append([]any{true, false}, anyKind...)},
 		{values: []any{""}, passes: []any{""}, fails: []any{" ", 0}, never: []any{false}},
 		{values: []any{"DE", "AT"}, passes: []any{"DE", "AT"}, fails: []any{"CH", "de", 1}, never: []any{true}},
 		{values: []any{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, passes: []any{"a", "i"}, fails: []any{"j", 1, 1.5}, never: []any{true, infinite}},
@@ -26,7 +26,7 @@ func TestIs(t *testing.T) {
 		// Numbers by exact value, and their keys.
 		{values: []any{1}, passes: []any{1, 1.0, "1"}, fails: []any{"1.0", "01", "+1", "1e0", " 1", 2, 1.5, "true", ""}, never: []any{true, notANumber, infinite}},
 		{values: []any{1.0}, passes: []any{1, 1.0, "1"}, fails: []any{"1.0", 2}, never: []any{true}},
-		{values: []any{"1"}, passes: []any{1, 1.0, "1"}, fails: []any{"1.0", 2, 1.5, json.Number(big)}, never: []any{true, notANumber}},
+		{values: []any{"1"}, passes: []any{1, 1.0, "1"}, fails: []any{"1.0", 2, 1.5, json.Number(huge)}, never: []any{true, notANumber}},
 		{values: []any{"1.0"}, passes: []any{"1.0"}, fails: []any{1, 1.0, "1"}},
 		{values: []any{1.5}, passes: []any{1.5}, fails: []any{"1.5", 1, 2, "1"}},
 		{values: []any{"1.5"}, passes: []any{"1.5"}, fails: []any{1.5, 1}},
@@ -43,7 +43,7 @@ func TestIs(t *testing.T) {
 		{values: []any{1e30}, passes: []any{1e30, json.Number("1000000000000000019884624838656")}, fails: []any{json.Number("1000000000000000000000000000000"), "1e30", "1000000000000000019884624838656"}},
 		{values: []any{json.Number("1000000000000000019884624838656")}, passes: []any{1e30, json.Number("1000000000000000019884624838656"), "1000000000000000019884624838656"}, fails: []any{1e31}},
 		{values: []any{"1000000000000000019884624838656"}, passes: []any{json.Number("1000000000000000019884624838656"), "1000000000000000019884624838656"}, fails: []any{1e30}},
-		{values: []any{json.Number(big)}, passes: []any{json.Number(big), big}, fails: []any{json.Number(big + "1"), 1.2345678901234568e29, 1}},
+		{values: []any{json.Number(huge)}, passes: []any{json.Number(huge), huge}, fails: []any{json.Number(huge + "1"), 1.2345678901234568e29, 1}},
 		{values: []any{json.Number(digits)}, passes: []any{json.Number(digits), digits}, fails: []any{digits[1:], 7}},
 		{values: []any{digits + "7"}, passes: []any{digits + "7"}, fails: []any{digits, 7}},
 		{values: []any{"9223372036854775807"}, passes: []any{int64(1<<63 - 1), "9223372036854775807"}, fails: []any{float64(1 << 63), uint64(1 << 63)}},
