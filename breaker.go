@@ -18,7 +18,7 @@ import (
 
 var (
 	// errSuspended says that the store is not asked, because it did not answer before.
-	errSuspended = fmt.Errorf("%w: it did not answer in time, and is being asked in the background until it does", store.ErrUnavailable)
+	errSuspended = fmt.Errorf("%w: it did not answer, and is being asked in the background until it does", store.ErrUnavailable)
 
 	// errWaitedEnough says that a request waits no longer.
 	errWaitedEnough = fmt.Errorf("%w: this request has waited for it long enough", store.ErrUnavailable)
@@ -30,8 +30,12 @@ const (
 	probePauseMax = time.Second
 )
 
+// maxFailures is how many questions in a row may fail, if that takes less than a
+// time-out, before the store counts as one that does not answer.
+const maxFailures = 5
+
 // A breaker keeps checks from waiting for a store that does not answer. One time-out
-// opens it. While it is open, checks answer with the caller's default at once, and a
+// opens it, and so do failures in a row that are many or take as long together. While it is open, checks answer with the caller's default at once, and a
 // check that comes when the last pause is over has a probe started: one question to the
 // store, in the background, within the client's time-out. The first answer closes it.
 //
@@ -41,6 +45,40 @@ type breaker struct {
 	probing atomic.Bool
 	next    atomic.Int64 // when the next probe may start, in nanoseconds since 1970
 	pause   atomic.Int64
+	told    atomic.Bool // it was logged that the breaker is open
+
+	failures atomic.Int64 // since the last answer
+	spent    atomic.Int64 // how long they took, in nanoseconds
+}
+
+// says reports whether an error says something about the flag, or that the store is
+// closed: the store has answered.
+func says(err error) bool {
+	return err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) ||
+		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrClosed)
+}
+
+// A holder is a store that may hold flags which it would rather read again. Without
+// being read again they are better than no answer.
+type holder interface {
+	Held(name string) (f *store.Flag, held bool)
+}
+
+// held returns the flag that the store holds, if it does, in the place of the error
+// because of which the store is not asked.
+func (c *FeatureFlagClient) held(name string, err error) (*store.Flag, error) {
+	h, ok := c.store.(holder)
+	if !ok {
+		return nil, err
+	}
+	switch f, held := h.Held(name); {
+	case !held:
+		return nil, err
+	case f == nil:
+		return nil, store.ErrNotFound
+	default:
+		return f, nil
+	}
 }
 
 // ask asks the store for a flag.
@@ -49,6 +87,9 @@ func (c *FeatureFlagClient) ask(ctx context.Context, name string) (f *store.Flag
 		f, err = c.store.Get(ctx, name)
 		return err
 	})
+	if err == errSuspended || err == errWaitedEnough { //nolint:errorlint // the store was not asked
+		return c.held(name, err)
+	}
 	return f, err
 }
 
@@ -63,22 +104,36 @@ func (c *FeatureFlagClient) within(ctx context.Context, name string, call func(c
 		c.probe(name)
 		return errSuspended
 	}
-	timeout := c.timeout
+	// Failures in a row share one time-out.
+	timeout := max(c.timeout-time.Duration(c.breaker.spent.Load()), c.timeout/10)
+	shortened := false
 	if pins := scopeOf(ctx).pins; pins != nil {
-		if timeout = pins.waiting.begin(timeout); timeout <= 0 {
+		left := pins.waiting.begin(c.timeout)
+		if left <= 0 {
 			return errWaitedEnough
 		}
 		defer pins.waiting.end()
+		timeout, shortened = min(timeout, left), left < timeout
 	}
-	deadline := time.Now().Add(timeout)
+	began := time.Now()
+	deadline := began.Add(timeout)
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	err := call(bounded)
-	if err != nil && bounded.Err() != nil && timeout == c.timeout {
-		// A caller who gave up earlier says nothing about the store.
-		if earlier, ok := ctx.Deadline(); ctx.Err() == nil && (!ok || earlier.After(deadline)) {
-			c.suspend(name, err)
-		}
+	if says(err) {
+		c.breaker.failures.Store(0)
+		c.breaker.spent.Store(0)
+		return err
+	}
+	// A caller who gave up earlier says nothing about the store.
+	earlier, ok := ctx.Deadline()
+	own := ctx.Err() != nil || ok && !earlier.After(deadline) || shortened
+	if own && bounded.Err() != nil {
+		return err
+	}
+	failures, spent := c.breaker.failures.Add(1), c.breaker.spent.Add(int64(time.Since(began)))
+	if failures >= maxFailures || spent >= int64(c.timeout) || bounded.Err() != nil {
+		c.suspend(name, err)
 	}
 	return err
 }
@@ -90,7 +145,11 @@ func (c *FeatureFlagClient) suspend(name string, err error) {
 	}
 	c.breaker.pause.Store(int64(probePauseMin))
 	c.breaker.next.Store(0)
-	c.reports.log(context.Background(), slog.LevelWarn, "the store does not answer in time: flags that are not in memory get the caller's default until it does",
+	if !c.reports.due(cause{kind: errSuspended}) {
+		return
+	}
+	c.breaker.told.Store(true)
+	c.reports.log(context.Background(), slog.LevelWarn, "the store does not answer: flags that are not in memory get the caller's default until it does",
 		slog.String("flag", name), slog.Any("error", err))
 }
 
@@ -106,9 +165,14 @@ func (c *FeatureFlagClient) probe(name string) {
 		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 		defer cancel()
 		_, err := c.store.Get(ctx, name)
-		if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrUnreadable) {
+		// A store that answers with an old copy has not reached its backend.
+		if says(err) && (err != nil || !c.isStale(name)) {
+			b.failures.Store(0)
+			b.spent.Store(0)
 			b.open.Store(false)
-			c.reports.log(ctx, slog.LevelInfo, "the store answers again")
+			if b.told.Swap(false) {
+				c.reports.log(ctx, slog.LevelInfo, "the store answers again")
+			}
 			return
 		}
 		pause := b.pause.Load()

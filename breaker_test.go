@@ -16,6 +16,8 @@ import (
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/store/cached"
+	"github.com/flipper-go/flipper/store/instrumented"
 )
 
 // TestBreaker asks for ten flags, over and over, during an outage of an hour.
@@ -128,4 +130,102 @@ func TestSlowAnswersShareTheTimeout(t *testing.T) {
 			t.Error("one slow request opened the breaker for all")
 		}
 	})
+}
+
+// TestBreakerLeavesWhatIsHeld has a flag that is not held open the breaker of a cache. A
+// flag that is held, and would be read again, is answered as it was.
+func TestBreakerLeavesWhatIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		cache := cached.New(s, cached.WithTTL(time.Second))
+		defer cache.Close()
+		c := flipper.New(instrumented.New(cache), quiet())
+		mustCreate(t, c, "held", on())
+		mustCreate(t, c, "other", on())
+		if !c.IsEnabled(t.Context(), "held") {
+			t.Fatal("off")
+		}
+		time.Sleep(time.Minute)
+		must(t, flipper.New(s.Store).Disable(t.Context(), "held"))
+		s.hanging.Store(true)
+		if e := c.Evaluate(t.Context(), "nobody"); !errors.Is(e.Err, store.ErrUnavailable) && !errors.Is(e.Err, context.DeadlineExceeded) {
+			t.Fatalf("%+v", e)
+		}
+		began := time.Now()
+		for range 10 {
+			if e := c.Evaluate(t.Context(), "held"); !e.Enabled || e.Reason != flipper.ReasonStale && e.Reason != flipper.ReasonCached {
+				t.Errorf("held: %+v", e)
+			}
+			if e := c.EvaluateNames(t.Context(), []string{"nobody", "held"})[1]; !e.Enabled {
+				t.Errorf("held, in bulk: %+v", e)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if waited := time.Since(began); waited > 200*time.Millisecond {
+			t.Errorf("what is held took %v", waited)
+		}
+		s.hanging.Store(false)
+		for range 10 {
+			time.Sleep(time.Second)
+			c.Evaluate(t.Context(), "held")
+			synctest.Wait()
+		}
+		if e := c.Evaluate(t.Context(), "held"); e.Enabled || e.Err != nil {
+			t.Errorf("the store is back, and the flag is %+v", e)
+		}
+	})
+}
+
+// TestFailuresOpenTheBreaker has a store that fails, at once or after some time, but
+// before the time-out.
+func TestFailuresOpenTheBreaker(t *testing.T) {
+	for name, delay := range map[string]time.Duration{"AtOnce": 0, "Late": 300 * time.Millisecond, "NearlyLate": 900 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := slowlyFailing{newFaultyStore(), delay}
+				var log bytes.Buffer
+				c := flipper.New(s, flipper.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+				for i := range 10 {
+					mustCreate(t, flipper.New(s.Store), fmt.Sprint(i), on())
+				}
+				s.fail(errDown)
+				for minute := range 60 {
+					began := time.Now()
+					for i := range 10 {
+						c.IsEnabled(t.Context(), fmt.Sprint(i))
+					}
+					if waited := time.Since(began); waited > flipper.DefaultTimeout+flipper.DefaultTimeout/10 {
+						t.Errorf("ten checks waited %v in minute %d", waited, minute)
+					}
+					time.Sleep(time.Minute)
+				}
+				s.heal()
+				c.IsEnabled(t.Context(), "0")
+				time.Sleep(time.Second)
+				if !c.IsEnabled(t.Context(), "0") {
+					t.Error("the store is back, and not asked")
+				}
+				synctest.Wait()
+				if lines := strings.Count(log.String(), "\n"); lines > 7 {
+					t.Errorf("an outage of an hour is %d lines:\n%s", lines, log.String())
+				}
+			})
+		})
+	}
+}
+
+// A slowlyFailing store takes its time.
+type slowlyFailing struct {
+	*faultyStore
+	delay time.Duration
+}
+
+func (s slowlyFailing) Get(ctx context.Context, name string) (*store.Flag, error) {
+	if s.err.Load() != nil {
+		select {
+		case <-time.After(s.delay):
+		case <-ctx.Done():
+		}
+	}
+	return s.faultyStore.Get(ctx, name)
 }

@@ -206,7 +206,7 @@ func (c *FeatureFlagClient) askAll(ctx context.Context, names []string, places [
 		}
 		asking.Wait()
 		for _, a := range answers {
-			if a.err != nil && ctx.Err() != nil {
+			if !says(a.err) {
 				return a.err
 			}
 		}
@@ -215,7 +215,7 @@ func (c *FeatureFlagClient) askAll(ctx context.Context, names []string, places [
 	if err != nil {
 		for i := range answers {
 			if answers[i] == (answer{}) { // the store was not asked
-				answers[i].err = err
+				answers[i].flag, answers[i].err = c.held(names[places[i]], err)
 			}
 		}
 	}

@@ -95,8 +95,10 @@ type Option func(*FeatureFlagClient)
 // default. All evaluations through one context that pins flags, as the middleware makes
 // it, wait no longer together.
 //
-// After a time-out the store is asked in the background, until it answers. Until then
-// evaluations do not wait: what is not in memory gets the caller's default at once.
+// After a time-out, or after five failures in a row, the store is asked in the
+// background, until it answers. Until then evaluations do not wait: what is not in memory
+// gets the caller's default at once. That the store does not answer is logged once, and
+// so is its return.
 //
 // The default is [DefaultTimeout]; 0 leaves it to the context, and the store is always
 // asked.

@@ -101,8 +101,14 @@ func TestReportOncePerCauseAndMinute(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		expect("after a minute", 1)
 		s.fail(errDown)
-		expect("another cause", 1)
+		expect("another cause", 2) // and that the store is not asked any more
 		s.heal()
+		time.Sleep(time.Second)         // longer than the pause after a probe that failed
+		c.IsEnabled(t.Context(), "one") // has the store asked in the background
+		synctest.Wait()
+		if got := counter.records.Swap(0); got != 1 {
+			t.Errorf("the store is back: %d records, want 1", got)
+		}
 		expect("the first cause again", 0)
 		c.IsEnabled(t.Context(), "two")
 		expect("another flag", 1) // two's record

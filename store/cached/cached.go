@@ -128,6 +128,17 @@ func (s *Store) Peek(name string) (f *store.Flag, known bool) {
 	return e.flag, true
 }
 
+// Held returns the flag as it is held, or nil if it is known that there is none. It
+// does not read it again, and holds nothing that is older than [WithMaxStale]. The flag
+// client answers with it while the store below does not answer.
+func (s *Store) Held(name string) (f *store.Flag, held bool) {
+	e, ok := s.entries.Get(name)
+	if !ok || s.closed.Load() || !s.isFresh(e) && s.age(e) > s.maxStale {
+		return nil, false
+	}
+	return e.flag, true
+}
+
 // Age is what [store.Dated] asks for. The age is 0 while the store below tells of
 // changes, and for what is not held. The age that the store below gives, if it is
 // a [store.Dated], comes on top.

@@ -111,6 +111,16 @@ type peeking struct {
 // Peek is what [store.Peeker] asks for.
 func (p *peeking) Peek(name string) (f *store.Flag, known bool) { return p.inner.Peek(name) }
 
+// Held returns the flag that the store within holds, if it is one of package cached.
+func (p *peeking) Held(name string) (f *store.Flag, held bool) {
+	if holder, ok := p.inner.(interface {
+		Held(name string) (*store.Flag, bool)
+	}); ok {
+		return holder.Held(name)
+	}
+	return nil, false
+}
+
 // Snapshots lets the flag client read without a call in between, if it can do so
 // with the store within. It is for the client alone: who writes to what it gives
 // breaks the store.
