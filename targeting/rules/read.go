@@ -20,24 +20,25 @@ const version = 1
 // is skipped may be the one that keeps people out. It checks the form; compile
 // checks the meaning.
 func read(text targeting.JSON) (Definition, error) {
-	s := jsonscan.Scanner{Text: string(text)}
-	err := s.Start()
-	if err == nil {
-		err = checkNames(&s, "", 0)
-	}
-	if err != nil {
-		return Definition{}, err
-	}
 	v, err := targeting.ParseJSON(text)
 	if err != nil {
 		return Definition{}, err
 	}
+	// What is read now is valid, and not too deep.
+	s := jsonscan.Scanner{Text: string(text)}
+	path, found, err := findTwice(&s)
+	if err != nil {
+		return Definition{}, err
+	}
+	if found {
+		return Definition{}, invalid(path, "is there twice; write it once")
+	}
 	return readDefinition(v)
 }
 
-// checkNames reads a value and refuses objects that have a name twice: readers would
-// not agree on which one counts.
-func checkNames(s *jsonscan.Scanner, path string, depth int) error {
+// findTwice reads a value and returns the path of the first name that an object in it
+// has twice: readers would not agree on which one counts.
+func findTwice(s *jsonscan.Scanner) (path string, found bool, err error) {
 	s.Space()
 	switch s.Peek(0) {
 	case '{':
@@ -45,35 +46,39 @@ func checkNames(s *jsonscan.Scanner, path string, depth int) error {
 		more, err := s.Begin('}')
 		for ; more; more, err = s.Next('}') {
 			name, err := s.Name()
-			if err != nil {
-				return err
-			}
-			if seen[name] {
-				return invalid(join(path, name), "is there twice; write it once")
+			if err != nil || seen[name] {
+				return name, err == nil, err
 			}
 			if seen == nil {
 				seen = make(map[string]bool)
 			}
 			seen[name] = true
-			if err := checkNames(s, join(path, name), depth+1); err != nil {
-				return err
+			if path, found, err := findTwice(s); found || err != nil {
+				return within(name, path), found, err
 			}
 		}
-		return err
+		return "", false, err
 	case '[':
 		more, err := s.Begin(']')
 		for i := 0; more; i++ {
-			if err := checkNames(s, element(path, i), depth+1); err != nil {
-				return err
+			if path, found, err := findTwice(s); found || err != nil {
+				return within(element("", i), path), found, err
 			}
-			more, err = s.Next(']')
-			if err != nil {
-				return err
+			if more, err = s.Next(']'); err != nil {
+				return "", false, err
 			}
 		}
-		return err
+		return "", false, err
 	}
-	return s.Skip(depth)
+	return "", false, s.Skip(0)
+}
+
+// within returns the path of what is at a path within the value at another.
+func within(path, inner string) string {
+	if strings.HasPrefix(inner, "[") {
+		return path + inner
+	}
+	return join(path, inner)
 }
 
 // invalid returns an error about the field at a path.
@@ -563,11 +568,15 @@ const maxGroups = 8
 
 func readGroup(f fields, name string, depth int) ([]Condition, error) {
 	if depth == maxGroups {
-		return nil, invalid(f.path, "lies within more than %d of any and all", maxGroups)
+		return nil, tooDeep(f.path)
 	}
 	list, err := f.someOf(name)
 	if err != nil {
 		return nil, err
 	}
 	return readConditions(f.at(name), list, depth+1)
+}
+
+func tooDeep(path string) error {
+	return invalid(path, "lies within more than %d of any and all: use fewer, or a segment", maxGroups)
 }

@@ -134,14 +134,14 @@ func checkDefinition(d Definition) error {
 		if rule.Serve != "" && rule.Split != nil {
 			return invalid(element("rules", i), "has both Serve and Split: set one of them")
 		}
-		if err := checkConditions(element("rules", i)+".if", rule.If); err != nil {
+		if err := checkConditions(element("rules", i)+".if", rule.If, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkConditions(path string, conditions []Condition) error {
+func checkConditions(path string, conditions []Condition, depth int) error {
 	for i, c := range conditions {
 		at := element(path, i)
 		if c.err != nil {
@@ -161,15 +161,18 @@ func checkConditions(path string, conditions []Condition) error {
 		case c.Not && (c.Any != nil || c.All != nil):
 			return invalid(at+".not", "does not go with any and all: negate what is in them")
 		}
+		if depth == maxGroups && (c.Any != nil || c.All != nil) {
+			return tooDeep(at)
+		}
 		for _, v := range c.Values {
 			if err := v.Validate(); err != nil {
 				return fmt.Errorf("%s.values: %w", at, err)
 			}
 		}
-		if err := checkConditions(at+".any", c.Any); err != nil {
+		if err := checkConditions(at+".any", c.Any, depth+1); err != nil {
 			return err
 		}
-		if err := checkConditions(at+".all", c.All); err != nil {
+		if err := checkConditions(at+".all", c.All, depth+1); err != nil {
 			return err
 		}
 	}
