@@ -20,6 +20,9 @@ var (
 	// errSuspended says that the store is not asked, because it did not answer before.
 	errSuspended = fmt.Errorf("%w: it did not answer, and is being asked in the background until it does", store.ErrUnavailable)
 
+	// errCrowded says that a check does not wait, because many do.
+	errCrowded = fmt.Errorf("%w: it answers nobody, and many wait for it already", store.ErrUnavailable)
+
 	// errWaitedEnough says that a request waits no longer.
 	errWaitedEnough = fmt.Errorf("%w: this request has waited for it long enough", store.ErrUnavailable)
 )
@@ -33,6 +36,10 @@ const (
 // maxFailures is how many questions in a row may fail, if that takes less than a
 // time-out, before the store counts as one that does not answer.
 const maxFailures = 5
+
+// maxWaiting is how many questions may wait for a store that has answered nobody for a
+// quarter of the time-out.
+const maxWaiting = 64
 
 // A breaker keeps checks from waiting for a store that does not answer. One time-out
 // opens it, and so do failures in a row that are many or take as long together. While it is open, checks answer with the caller's default at once, and a
@@ -49,6 +56,15 @@ type breaker struct {
 
 	failures atomic.Int64 // since the last answer
 	spent    atomic.Int64 // how long they took, in nanoseconds
+
+	waiting  atomic.Int64 // questions under way
+	answered atomic.Int64 // when the last answer came, or the first of them began to wait
+}
+
+// isCrowded reports whether many wait for a store that answers nobody. They will open
+// the breaker; until then, nobody should join them.
+func (b *breaker) isCrowded(timeout time.Duration) bool {
+	return b.waiting.Load() >= maxWaiting && time.Now().UnixNano()-b.answered.Load() > int64(timeout/4)
 }
 
 // says reports whether an error says something about the flag, or that the store is
@@ -87,7 +103,7 @@ func (c *FeatureFlagClient) ask(ctx context.Context, name string) (f *store.Flag
 		f, err = c.store.Get(ctx, name)
 		return err
 	})
-	if err == errSuspended || err == errWaitedEnough { //nolint:errorlint // the store was not asked
+	if err == errSuspended || err == errCrowded || err == errWaitedEnough { //nolint:errorlint // the store was not asked
 		return c.held(name, err)
 	}
 	return f, err
@@ -104,6 +120,9 @@ func (c *FeatureFlagClient) within(ctx context.Context, name string, call func(c
 		c.probe(name)
 		return errSuspended
 	}
+	if c.breaker.isCrowded(c.timeout) {
+		return errCrowded
+	}
 	// Failures in a row share one time-out.
 	timeout := max(c.timeout-time.Duration(c.breaker.spent.Load()), c.timeout/10)
 	shortened := false
@@ -116,6 +135,10 @@ func (c *FeatureFlagClient) within(ctx context.Context, name string, call func(c
 		timeout, shortened = min(timeout, left), left < timeout
 	}
 	began := time.Now()
+	if c.breaker.waiting.Add(1) == 1 {
+		c.breaker.answered.Store(began.UnixNano())
+	}
+	defer c.breaker.waiting.Add(-1)
 	deadline := began.Add(timeout)
 	bounded, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -123,6 +146,7 @@ func (c *FeatureFlagClient) within(ctx context.Context, name string, call func(c
 	if says(err) {
 		c.breaker.failures.Store(0)
 		c.breaker.spent.Store(0)
+		c.breaker.answered.Store(time.Now().UnixNano())
 		return err
 	}
 	// A caller who gave up earlier says nothing about the store.

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,4 +230,62 @@ func (s slowlyFailing) Get(ctx context.Context, name string) (*store.Flag, error
 		}
 	}
 	return s.faultyStore.Get(ctx, name)
+}
+
+// TestFewWaitTogether has a thousand requests come within the first second of an outage.
+// They cannot all wait.
+func TestFewWaitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		c := flipper.New(s, quiet())
+		mustCreate(t, c, "flag", on())
+		s.hanging.Store(true)
+		var requests sync.WaitGroup
+		var waited, longest atomic.Int64
+		for range 1000 {
+			requests.Go(func() {
+				began := time.Now()
+				for range 10 {
+					c.IsEnabled(t.Context(), "flag")
+				}
+				if took := int64(time.Since(began)); took > 0 {
+					waited.Add(1)
+					longest.Store(max(longest.Load(), took))
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		requests.Wait()
+		// Those of the first quarter of the time-out.
+		if n := waited.Load(); n > 260 {
+			t.Errorf("%d of 1,000 requests waited", n)
+		}
+		if d := time.Duration(longest.Load()); d > flipper.DefaultTimeout {
+			t.Errorf("a request waited %v", d)
+		}
+		time.Sleep(2 * flipper.DefaultTimeout) // the probe ends
+	})
+}
+
+// A crowd that comes at once to a store that answers is served.
+func TestCrowdIsServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFaultyStore()
+		c := flipper.New(s, quiet())
+		mustCreate(t, c, "flag", on())
+		s.onGet = func(string) { time.Sleep(flipper.DefaultTimeout * 3 / 5) }
+		var requests sync.WaitGroup
+		var off atomic.Int64
+		for range 5000 {
+			requests.Go(func() {
+				if !c.IsEnabled(t.Context(), "flag") {
+					off.Add(1)
+				}
+			})
+		}
+		requests.Wait()
+		if n := off.Load(); n > 0 {
+			t.Errorf("%d of 5,000 got the default", n)
+		}
+	})
 }

@@ -59,8 +59,8 @@ func (r *reporter) report(ctx context.Context, name string, err error) {
 	if r.handler != nil {
 		r.handler(ctx, name, err)
 	}
-	if errors.Is(err, errSuspended) {
-		return // it was logged that the store does not answer
+	if errors.Is(err, errSuspended) || errors.Is(err, errCrowded) {
+		return // it was logged that the store does not answer, or those who wait will tell
 	}
 	key := cause{name, causeKind(err)}
 	if len(name) > store.MaxNameSize {
