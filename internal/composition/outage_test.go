@@ -159,3 +159,58 @@ func TestOutageOfOne(t *testing.T) {
 		t.Errorf("the next check: %+v", e)
 	}
 }
+
+// TestOutageWhileRunning begins an outage under a service that has been answered, and
+// whose checks do not share a context of a request. The ten checks that follow each other
+// wait for no more than one time-out nevertheless.
+func TestOutageWhileRunning(t *testing.T) {
+	for name, open := range map[string]func(t testing.TB) (direct store.Store, through func(address string) store.Store, address string){
+		"Redis": func(t testing.TB) (store.Store, func(string) store.Store, string) {
+			server := redistest.StartTCP(t)
+			return openRedis(t, server.Addr()), func(address string) store.Store { return openRedis(t, address) }, server.Addr()
+		},
+		"Thrift": func(t testing.TB) (store.Store, func(string) store.Store, string) {
+			s := serve(t)
+			return s.flags, func(address string) store.Store { return dial(t, address) }, s.address
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			direct, through, address := open(t)
+			for i := range outageFlags {
+				if _, err := direct.Put(t.Context(), &store.Flag{Name: fmt.Sprint("FLAG", i), Enabled: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for what, begin := range outages {
+				if what == "Slow" {
+					continue // it answers: only a request's context bounds the sum
+				}
+				t.Run(what, func(t *testing.T) {
+					proxy := faultproxy.New(t, address)
+					features := flipper.New(through(proxy.Addr()), flipper.WithTimeout(outageTimeout), flipper.WithLogger(quiet))
+					all := func() (on int, took time.Duration) {
+						began := time.Now()
+						for i := range outageFlags {
+							if features.IsEnabled(t.Context(), fmt.Sprint("FLAG", i)) {
+								on++
+							}
+						}
+						return on, time.Since(began)
+					}
+					if on, _ := all(); on != outageFlags {
+						t.Fatalf("%d flags are on before the outage", on)
+					}
+					begin(proxy)
+					for range 3 {
+						if _, took := all(); took > 2*outageTimeout { // one leaves room for a busy machine
+							t.Errorf("ten checks took %v, with a time-out of %v", took, outageTimeout)
+						}
+					}
+					proxy.Heal()
+					await(t, "checks answer again", func() bool { on, _ := all(); return on == outageFlags })
+				})
+			}
+		})
+	}
+}
