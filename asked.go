@@ -5,6 +5,7 @@ package flipper
 
 import (
 	"context"
+	"sync"
 
 	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
@@ -60,6 +61,20 @@ type pinnedFlags struct {
 	client *FeatureFlagClient
 	ctx    context.Context
 	pins   *pins
+}
+
+// pinnedFlagsPool keeps those that are not in use, because an interface keeps its value
+// on the heap.
+var pinnedFlagsPool = sync.Pool{New: func() any { return new(pinnedFlags) }}
+
+// evaluateAsking evaluates a flag whose conditions ask others, which are pinned too.
+func (p *pins) evaluateAsking(ctx context.Context, c *FeatureFlagClient, f *store.Flag, r *targeting.Request) (targeting.Decision, error) {
+	flags := pinnedFlagsPool.Get().(*pinnedFlags)
+	*flags = pinnedFlags{c, ctx, p}
+	d, err := f.Evaluate(r, flags)
+	*flags = pinnedFlags{}
+	pinnedFlagsPool.Put(flags)
+	return d, err
 }
 
 // Target is what [rules.Flags] asks for.

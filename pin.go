@@ -120,7 +120,7 @@ func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err erro
 	case pinned.flag.Rules().Asks() != nil:
 		p.mu.Unlock() // the flags that it asks are pinned too
 		r := targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true}
-		return pinned.flag.Evaluate(&r, &pinnedFlags{key.client, ctx, p})
+		return p.evaluateAsking(ctx, key.client, pinned.flag, &r)
 	}
 	defer p.mu.Unlock()
 	if p.count == 1 || len(attrs) > 0 {

@@ -20,37 +20,53 @@ var ErrType = errors.New("the value is of another kind than was asked for")
 // its off variant.
 var errNoValue = fmt.Errorf("the flag is disabled, and its off variant is not known: %w", store.ErrUnreadable)
 
+// The methods below are not inlined: where a caller's package gets the call of a generic
+// function by inlining, the compiler takes the attributes for ones that are kept, and
+// allocates them.
+
 // StringOr returns the text that a flag serves to a request with these attributes and
 // those that ctx carries. It never fails: where there is no answer, or the flag's
 // value is no text, it returns otherwise, and the cause is reported, as by
 // [FeatureFlagClient.IsEnabled]. A disabled flag serves its off variant.
+//
+//go:noinline
 func (c *FeatureFlagClient) StringOr(ctx context.Context, name, otherwise string, attrs ...Attr) string {
 	return valueOr(ctx, c, name, c.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.StringOr] for ints. A number with a fraction, or beyond
 // an int64, is no int; 1.0 is.
+//
+//go:noinline
 func (c *FeatureFlagClient) IntOr(ctx context.Context, name string, otherwise int64, attrs ...Attr) int64 {
 	return valueOr(ctx, c, name, c.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.StringOr] for floats. An int is rounded to the nearest
 // float.
+//
+//go:noinline
 func (c *FeatureFlagClient) FloatOr(ctx context.Context, name string, otherwise float64, attrs ...Attr) float64 {
 	return valueOr(ctx, c, name, c.required, otherwise, readFloat, attrs)
 }
 
 // StringOr is [FeatureFlagClient.StringOr].
+//
+//go:noinline
 func (f *FeatureFlag) StringOr(ctx context.Context, otherwise string, attrs ...Attr) string {
 	return valueOr(ctx, f.client, f.name, f.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.IntOr].
+//
+//go:noinline
 func (f *FeatureFlag) IntOr(ctx context.Context, otherwise int64, attrs ...Attr) int64 {
 	return valueOr(ctx, f.client, f.name, f.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.FloatOr].
+//
+//go:noinline
 func (f *FeatureFlag) FloatOr(ctx context.Context, otherwise float64, attrs ...Attr) float64 {
 	return valueOr(ctx, f.client, f.name, f.required, otherwise, readFloat, attrs)
 }
