@@ -188,8 +188,8 @@ func optionRows(flags []cli.Flag) [][2]string {
 				usage += " (default: " + value + ")"
 			}
 		}
-		for _, variable := range documented.GetEnvVars() {
-			usage += " [$" + variable + "]"
+		if variables := documented.GetEnvVars(); len(variables) > 0 {
+			usage += " [$" + strings.Join(variables, ", $") + "]"
 		}
 		rows = append(rows, [2]string{left, usage})
 	}

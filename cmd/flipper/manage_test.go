@@ -133,8 +133,10 @@ func TestManageOverTLS(t *testing.T) {
 func TestHTTPAddress(t *testing.T) {
 	p := serve(t, t.TempDir(), "--store", "memory:")
 	for _, c := range [][]string{
-		{"list", "--store", "thrift://" + p.http}, {"list", "--store", "thrifts://" + p.http},
-		{"get", "X", "--timeout", "300ms", "--store", "thrift://" + p.http}, {"create", "X", "--timeout", "300ms", "--store", "thrift://" + p.http},
+		{"list", "--store", "thrift://" + p.http},
+		{"list", "--store", "thrifts://" + p.http},
+		{"get", "X", "--timeout", "300ms", "--store", "thrift://" + p.http},
+		{"create", "X", "--timeout", "300ms", "--store", "thrift://" + p.http},
 	} {
 		stdout, stderr, code := outcome(t, c...)
 		if code != 4 || stdout != "" || !strings.Contains(stderr, "speaks HTTP: name the address that flipper serve has with --listen, not the one of --http") {

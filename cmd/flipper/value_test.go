@@ -258,7 +258,7 @@ func TestUsualNames(t *testing.T) {
 			}
 			for alternative := range strings.SplitSeq(suggested, " or ") {
 				c := at
-				for _, word := range strings.Fields(alternative) {
+				for word := range strings.FieldsSeq(alternative) {
 					if c = c.Command(word); c == nil {
 						t.Errorf("%s %s: %s is no command", path, name, alternative)
 						break
