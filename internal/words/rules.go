@@ -89,7 +89,7 @@ func onAudience(s rules.Ruleset, d rules.Definition, at time.Time) (string, bool
 			} else {
 				whom = "for "
 			}
-			whom += shareOf(share) + " " + splitBasis(rule.Split)
+			whom += shareOf(share) + " " + style{short: true}.splitBasis(rule.Split)
 			if last := rule.Split.Shares[len(rule.Split.Shares)-1]; last.Ramp != nil && at.Before(last.Ramp.End) {
 				whom += " now (a ramp " + rampInWords(last.Ramp) + ")"
 			}
@@ -120,22 +120,31 @@ func shareOf(buckets int) string {
 }
 
 // splitBasis says what the shares of a split are shares of.
-func splitBasis(s *rules.Split) string {
-	if s.By == "" {
+func (s style) splitBasis(split *rules.Split) string {
+	if split.By == "" {
 		return "at random"
 	}
-	return bucketBasis(s.By, s.Salt, s.Hash)
+	return "by " + s.attribute(split.By) + s.bucketBasis(split.Salt, split.Hash)
 }
 
-func bucketBasis(by, salt string, hash rules.Hash) string {
-	text := "by " + Cut(Name(by), maxValue)
+// bucketBasis says what a bucket depends on beside the attribute.
+func (s style) bucketBasis(salt string, hash rules.Hash) (text string) {
 	if salt != "" {
-		text += " with salt " + Cut(Name(salt), maxValue)
+		text += " with salt " + s.word(salt)
 	}
 	if hash == rules.HashCarta {
 		text += " in Carta's buckets"
 	}
 	return text
+}
+
+// word returns a name that stands among words and signs: in quotes if it would not
+// read as one word.
+func (s style) word(name string) string {
+	if strings.ContainsAny(name, ",;()") || name == "and" {
+		return s.cut(Quote(name))
+	}
+	return s.cut(Name(name))
 }
 
 func rampInWords(r *rules.Ramp) string {
@@ -177,11 +186,13 @@ func (s style) serves(r rules.Rule) string {
 	if r.Split == nil {
 		return Name(r.Serve)
 	}
-	return Split(r.Split)
+	return s.split(r.Split)
 }
 
 // Split returns what a split serves: "10 % blue, 20 % red by user_id".
-func Split(split *rules.Split) string {
+func Split(split *rules.Split) string { return style{bare: true}.split(split) }
+
+func (s style) split(split *rules.Split) string {
 	var parts []string
 	for _, share := range split.Shares {
 		part := shareOf(share.Share)
@@ -190,11 +201,11 @@ func Split(split *rules.Split) string {
 		}
 		parts = append(parts, part+" "+Name(share.Variant))
 	}
-	return strings.Join(parts, ", ") + " " + splitBasis(split)
+	return strings.Join(parts, ", ") + " " + s.splitBasis(split)
 }
 
 // RuleCondition returns what a condition of a rule asks: "country is one of DE, AT". It
-// is as long as the condition is.
+// is as long as the condition is. The command reads what it returns.
 func RuleCondition(c rules.Condition) string { return style{bare: true}.ruleCondition(c) }
 
 func conditionsInWords(s style, conditions []rules.Condition) []string {
@@ -242,8 +253,7 @@ func (s style) ruleCondition(c rules.Condition) string {
 			is = " is outside "
 		}
 		r := c.Share
-		text := s.attribute(r.By) + is + shareOf(r.From) + " to " + shareOf(r.To)
-		return text + strings.TrimPrefix(bucketBasis(r.By, r.Salt, r.Hash), "by "+Cut(Name(r.By), maxValue))
+		return s.attribute(r.By) + is + shareOf(r.From) + " to " + shareOf(r.To) + s.bucketBasis(r.Salt, r.Hash)
 	case c.Time != nil:
 		return periodInWords(c)
 	case c.Any != nil:
@@ -262,6 +272,8 @@ func (s style) ruleCondition(c rules.Condition) string {
 	switch {
 	case len(c.Values) == 0:
 		return text
+	case c.Op == rules.OpIs && len(c.Values) == 1 && c.Values[0].Equal(targeting.Text("given")):
+		return text + ` "given"` // without quotes it would ask whether there is a value
 	case c.Op == rules.OpIs:
 		return text + " " + s.list(c.Values)
 	}
@@ -278,7 +290,7 @@ func (s style) texts(values []targeting.Value) string {
 			break
 		}
 		text, ok := v.AsText()
-		if !ok || text == "" || !utf8.ValidString(text) || strings.IndexFunc(text, func(r rune) bool {
+		if !ok || text == "" || text == "and" || !utf8.ValidString(text) || strings.IndexFunc(text, func(r rune) bool {
 			return !unicode.IsPrint(r) || strings.ContainsRune(` ,;()"`, r)
 		}) >= 0 {
 			text = s.value(v)
@@ -289,6 +301,10 @@ func (s style) texts(values []targeting.Value) string {
 }
 
 func (s style) attribute(name string) string {
+	switch strings.ToLower(name) {
+	case "flag", "any", "all", "from", "until": // these words begin other conditions
+		return Quote(name)
+	}
 	if !isBare(name) && (name == "" || name[0] != '/' || !isBare(name[1:])) {
 		name = Quote(name)
 	}
@@ -300,21 +316,22 @@ func (s style) group(what string, conditions []rules.Condition) string {
 }
 
 func (s style) flagCondition(c rules.Condition) string {
-	if segment, ok := strings.CutPrefix(c.Flag, rules.SegmentPrefix); ok && slices.Equal(c.Is, []string{"on"}) {
+	segment, ok := strings.CutPrefix(c.Flag, rules.SegmentPrefix)
+	if ok && segment != "" && !strings.HasPrefix(segment, rules.SegmentPrefix) && slices.Equal(c.Is, []string{"on"}) {
 		if c.Not {
-			return "not in segment " + s.cut(Name(segment))
+			return "not in segment " + s.word(segment)
 		}
-		return "in segment " + s.cut(Name(segment))
+		return "in segment " + s.word(segment)
 	}
 	var variants []string
 	for _, name := range c.Is {
-		variants = append(variants, Name(name))
+		variants = append(variants, style{}.word(name))
 	}
 	serves := " serves "
 	if c.Not {
 		serves = " does not serve "
 	}
-	return "flag " + s.cut(Name(c.Flag)) + serves + s.cut(strings.Join(variants, ", "))
+	return "flag " + s.word(c.Flag) + serves + s.cut(strings.Join(variants, ", "))
 }
 
 func periodInWords(c rules.Condition) string {

@@ -20,20 +20,26 @@ const version = 1
 // is skipped may be the one that keeps people out. It checks the form; compile
 // checks the meaning.
 func read(text targeting.JSON) (Definition, error) {
-	v, err := targeting.ParseJSON(text)
+	v, err := readValue(text)
 	if err != nil {
 		return Definition{}, err
+	}
+	return readDefinition(v)
+}
+
+// readValue reads JSON in which no object has a name twice.
+func readValue(text targeting.JSON) (targeting.Value, error) {
+	v, err := targeting.ParseJSON(text)
+	if err != nil {
+		return v, err
 	}
 	// What is read now is valid, and not too deep.
 	s := jsonscan.Scanner{Text: string(text)}
 	path, found, err := findTwice(&s)
-	if err != nil {
-		return Definition{}, err
+	if err == nil && found {
+		err = invalid(path, "is there twice; write it once")
 	}
-	if found {
-		return Definition{}, invalid(path, "is there twice; write it once")
-	}
-	return readDefinition(v)
+	return v, err
 }
 
 // findTwice reads a value and returns the path of the first name that an object in it
