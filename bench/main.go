@@ -49,7 +49,8 @@ type suite struct {
 
 var suites = []suite{
 	{"plain", plain},
-	{"rules", rules},
+	{"models", models},
+	{"targeting", targets},
 	{"growth", growth},
 	{"latency", latency},
 	{"page", page},

@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/bench/peers"
@@ -45,10 +46,21 @@ func (s subject) byRollout(r *runner, all *set) []measure.Row {
 	at := 0
 	inHalfAsInt := expected(func(user) bool {
 		at++
-		return s.client.IsEnabled(ctx, all.names[0], flipper.Int("user_id", 10_000+at-1))
+		return s.client.IsEnabled(ctx, all.names[(at-1)%asked], flipper.Int("user_id", 10_000+at-1))
 	})
+	// By rules, each flag has another half of the users.
+	native := strings.HasSuffix(s.name, ofRules)
+	turn := 0
+	byName := expected(func(u user) bool {
+		turn++
+		return within(all.names[(turn-1)%asked], u, 50_000)
+	})
+	byHandleOf := expected(func(u user) bool { return within(all.names[0], u, 50_000) })
+	if !native {
+		byName, byHandleOf = expected(inHalf), expected(inHalf)
+	}
 	return []measure.Row{
-		{Name: s.name, Yes: expected(inHalf), Run: func(n int) (yes int) {
+		{Name: s.name, Yes: byName, Run: func(n int) (yes int) {
 			for i := range n {
 				if s.client.IsEnabled(ctx, all.names[i&(asked-1)], flipper.String("user_id", everybody[i&(users-1)].id)) {
 					yes++
@@ -56,7 +68,7 @@ func (s subject) byRollout(r *runner, all *set) []measure.Row {
 			}
 			return yes
 		}},
-		{Name: s.name + byHandle, Yes: expected(inHalf), Run: func(n int) (yes int) {
+		{Name: s.name + byHandle, Yes: byHandleOf, Run: func(n int) (yes int) {
 			for i := range n {
 				if flag.IsEnabled(ctx, flipper.String("user_id", everybody[i&(users-1)].id)) {
 					yes++
@@ -75,8 +87,15 @@ func (s subject) byRollout(r *runner, all *set) []measure.Row {
 	}
 }
 
-// rules measures flags with a rule, and flags that are on for half of the users.
-func rules(r *runner) error {
+// The two models, as the rows name them.
+const (
+	ofCarta = ", Carta's model"
+	ofRules = ", rules"
+)
+
+// models measures flags with a rule, and flags that are on for half of the users, in
+// both models.
+func models(r *runner) error {
 	agent := consultest.Options{Memory: true}.Start(r)
 	for _, kind := range []struct {
 		kind                     peers.Kind
@@ -107,7 +126,14 @@ func rules(r *runner) error {
 		if err != nil {
 			return err
 		}
-		subjects := []subject{{overMemory, memory}, {overMirror, mirrored}, {overConsul, consulClient}}
+		byRules, err := r.byRules(all.flags)
+		if err != nil {
+			return err
+		}
+		subjects := []subject{
+			{overMemory + ofRules, byRules},
+			{overMemory + ofCarta, memory}, {overMirror + ofCarta, mirrored}, {overConsul + ofCarta, consulClient},
+		}
 		if err := check(r, subjects, kind.kind, all); err != nil {
 			return err
 		}
@@ -116,7 +142,8 @@ func rules(r *runner) error {
 		if kind.kind == peers.Rule {
 			rows = append(rows, flags.rule(all))
 		} else {
-			rows = append(rows, floorHash())
+			bucket := flags.bucket(all)
+			rows = append(rows, bucket, floorHash())
 		}
 		for _, subject := range subjects {
 			rows = append(rows, kind.rows(subject, r, all)...)
@@ -137,7 +164,14 @@ func rules(r *runner) error {
 			got, floor := results.find(subject.name), results.find(kind.floor)
 			fastest, name := results.fastest(names)
 			ratio, ahead, what, of := 3.0, 6.0, "one rule, ", "× the map and the comparison"
-			if kind.kind == peers.Sticky {
+			native := strings.HasSuffix(subject.name, ofRules)
+			switch {
+			case kind.kind == peers.Rule && native:
+				ahead = 10
+			case kind.kind == peers.Sticky && native:
+				floor = results.find(floorBucketName)
+				ratio, ahead, what, of = 2, 4, "a sticky rollout, ", "× the map and a bare XXH64"
+			case kind.kind == peers.Sticky:
 				ratio, ahead, what, of = 2.5, 4, "a sticky rollout, ", "× a bare sha1"
 			}
 			what += subject.name + ": "
