@@ -255,6 +255,14 @@ func variantNames(s rules.Ruleset) string {
 	return strings.Join(names, ", ")
 }
 
+// A missingError is about a flag that rules ask. It is not [store.ErrNotFound], which
+// is about the flag that is changed.
+type missingError string
+
+func (e missingError) Error() string {
+	return fmt.Sprintf("there is no flag %q: create it first", string(e))
+}
+
 // askedFlags walks through flags that ask each other.
 type askedFlags struct {
 	client *FeatureFlagClient
@@ -273,7 +281,7 @@ func (a *askedFlags) visit(ctx context.Context, way []string, name string) (*sto
 	f, err := a.client.store.Get(ctx, name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return nil, fmt.Errorf("there is no flag %q: create it first (%w)", name, err)
+		return nil, missingError(name)
 	case err != nil:
 		return nil, fmt.Errorf("flag %q: %w", name, err)
 	}
@@ -282,7 +290,8 @@ func (a *askedFlags) visit(ctx context.Context, way []string, name string) (*sto
 	}
 	a.depths[name] = len(way)
 	for _, next := range f.Rules().Asks() {
-		if _, err := a.visit(ctx, append(slices.Clip(way), name), next); err != nil && !errors.Is(err, store.ErrNotFound) {
+		_, err := a.visit(ctx, append(slices.Clip(way), name), next)
+		if _, missing := errors.AsType[missingError](err); err != nil && !missing {
 			return nil, err // that a flag further below is missing is not of these rules' making
 		}
 	}

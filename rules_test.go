@@ -265,8 +265,10 @@ func TestPinnedSegments(t *testing.T) {
 	}
 	mustCreate(t, c, "flag", flipper.WithEnabled(true), flipper.WithRules(rules.Definition{
 		Default: "off", Rules: []rules.Rule{
-			{If: rules.All(rules.InSegment("beta"), rules.During(time.Time{}, time.Now().Add(time.Hour))),
-				Split: &rules.Split{Shares: []rules.Share{{Variant: "on", Share: 50_000}}}},
+			{
+				If:    rules.All(rules.InSegment("beta"), rules.During(time.Time{}, time.Now().Add(time.Hour))),
+				Split: &rules.Split{Shares: []rules.Share{{Variant: "on", Share: 50_000}}},
+			},
 		},
 	}))
 	user := flipper.Int("user_id", 1)

@@ -132,7 +132,9 @@ func models(r *runner) error {
 		}
 		subjects := []subject{
 			{overMemory + ofRules, byRules},
-			{overMemory + ofCarta, memory}, {overMirror + ofCarta, mirrored}, {overConsul + ofCarta, consulClient},
+			{overMemory + ofCarta, memory},
+			{overMirror + ofCarta, mirrored},
+			{overConsul + ofCarta, consulClient},
 		}
 		if err := check(r, subjects, kind.kind, all); err != nil {
 			return err

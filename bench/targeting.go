@@ -150,23 +150,30 @@ func shapes() []shape {
 	inThree := func(flag string, u user) bool { return !within(flag, u, 33_333) }
 	return []shape{
 		{shapeRule, onIf(rules.Is("plan", "pro")), isProUser, askPlan},
-		{shapeText, colours(rules.Rule{If: rules.All(rules.Is("plan", "pro")), Serve: "blue"}), isProUser,
+		{
+			shapeText, colours(rules.Rule{If: rules.All(rules.Is("plan", "pro")), Serve: "blue"}), isProUser,
 			func(ctx context.Context, c *flipper.FeatureFlagClient, flag string, u user) bool {
 				return c.StringOr(ctx, flag, "", flipper.String("plan", u.plan)) == "#00f"
-			}},
+			},
+		},
 		{shapeSegment, onIf(rules.InSegment("pro")), isProUser, askPlan},
 		{shapeTwenty, rules.Definition{Default: "off", Rules: twenty}, isProUser, askPlan},
-		{shapeSticky, rules.Definition{Default: "off", Rules: []rules.Rule{{Split: rules.Percent("user_id", 10, "on")}}},
-			func(flag string, u user) bool { return within(flag, u, 10_000) }, askUser},
+		{
+			shapeSticky,
+			rules.Definition{Default: "off", Rules: []rules.Rule{{Split: rules.Percent("user_id", 10, "on")}}},
+			func(flag string, u user) bool { return within(flag, u, 10_000) }, askUser,
+		},
 		{shapeThree, three, inThree, askUser},
 		{shapeThreeOr, three, inThree, func(ctx context.Context, c *flipper.FeatureFlagClient, flag string, u user) bool {
 			return c.StringOr(ctx, flag, "", flipper.String("user_id", u.id)) != "#888"
 		}},
 		{shapeList, onIf(rules.Is("user_id", ids(1_000))), inList, askUser},
-		{"a number is at least", onIf(rules.GreaterOrEqual("age", 18)), everyone,
+		{
+			"a number is at least", onIf(rules.GreaterOrEqual("age", 18)), everyone,
 			func(ctx context.Context, c *flipper.FeatureFlagClient, flag string, _ user) bool {
 				return c.IsEnabled(ctx, flag, flipper.Int("age", 30))
-			}},
+			},
+		},
 		{"a text ends with", onIf(rules.EndsWith("email", "@example.com")), everyone, always("email", "jane@example.com")},
 		{"a regular expression", onIf(rules.Matches("email", `^[a-z.]+@example\.com$`)), everyone, always("email", "jane.doe@example.com")},
 		{"a version is at least", onIf(rules.Version("app", rules.OpVersionGreaterOrEqual, "2.4.0")), everyone, always("app", "2.10.1")},

@@ -5,11 +5,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/words"
 )
 
@@ -20,7 +22,10 @@ func (p *program) destroyCommand() *cli.Command {
 		ArgsUsage: "NAME...",
 		Description: "Asks before it does. Python services on Consul keep a flag that they have seen\n" +
 			"until they restart: disable it first.\n\n" + patternHelp,
-		Flags:    []cli.Flag{yesFlag("delete without asking")},
+		Flags: []cli.Flag{
+			yesFlag("delete without asking"),
+			&cli.BoolFlag{Name: "even-if-asked", Usage: "delete also what rules of other flags ask"},
+		},
 		Metadata: completesFlags,
 		Action:   p.withStore(existing, p.destroy),
 	}
@@ -45,7 +50,15 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 		}
 	}
 	return s.forEach(ctx, chosen.names, func(name string) error {
-		if err := s.Destroy(ctx, name); err != nil {
+		var opts []flipper.DestroyOption
+		if c.Bool("even-if-asked") {
+			opts = append(opts, flipper.EvenIfAsked())
+		}
+		err := s.Destroy(ctx, name, opts...)
+		if errors.Is(err, flipper.ErrAsked) {
+			return fmt.Errorf("%w: change their rules first, or delete it with --even-if-asked", err)
+		}
+		if err != nil {
 			return err
 		}
 		if asJSON(c) {

@@ -72,7 +72,7 @@ func (p *program) eval(ctx context.Context, c *cli.Command, s *opened) error {
 	if asJSON(c) {
 		err = p.printf("%s", answerOf(d))
 	} else {
-		err = p.printAnswer(f, r, d.Enabled, d.Reason)
+		err = p.printAnswer(f, r, d, askedFlags{ctx, s})
 	}
 	if err == nil && c.Bool("exit-code") && !d.Enabled {
 		return &codedError{code: exitOff}
@@ -114,7 +114,8 @@ func parseRequest(args []string, object string) ([]targeting.Attr, error) {
 	return parseAttributes(args, object)
 }
 
-func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) error {
+func (p *program) printAnswer(f *store.Flag, r *targeting.Request, d targeting.Decision, flags rules.Flags) error {
+	on, reason := d.Enabled, d.Reason
 	answer := cell{"off", red}
 	if on {
 		answer = cell{"on", green}
@@ -127,7 +128,29 @@ func (p *program) printAnswer(f *store.Flag, r *targeting.Request, on bool, reas
 	if len(shown) > 0 {
 		request = strings.Join(shown, ", ")
 	}
+	if !f.Rules().IsZero() {
+		return p.printRulesAnswer(f, r, d, flags, p.paint(answer.colour, answer.text), request)
+	}
 	return p.printf("%s is %s for %s\n%s: %s", words.Name(f.Name), p.paint(answer.colour, answer.text), request, reason, why(f, r, on, reason))
+}
+
+// printRulesAnswer says what a flag with rules serves, and what was found at each rule.
+func (p *program) printRulesAnswer(f *store.Flag, r *targeting.Request, d targeting.Decision, flags rules.Flags, answer, request string) error {
+	lines := []string{fmt.Sprintf("%s is %s for %s", words.Name(f.Name), answer, request)}
+	if d.Variant != nil && !f.Rules().IsBoolean() {
+		lines[0] += ": " + words.Name(d.Variant.Name) + " = " + words.Value(d.Variant.Value)
+	}
+	target := f.Target()
+	lines = append(lines, words.Explain(rules.Explain(&target, r, flags))...)
+	switch d.Reason {
+	case targeting.ReasonDisabled:
+		lines = append(lines, "the flag is disabled")
+	case targeting.ReasonDefault:
+		lines = append(lines, "no rule decided: everyone else gets "+words.Name(d.Variant.Name))
+	case targeting.ReasonStatic:
+		lines = append(lines, "there are no rules: everyone gets "+words.Name(d.Variant.Name))
+	}
+	return p.printf("%s", strings.Join(lines, "\n"))
 }
 
 // why says in words what decided.

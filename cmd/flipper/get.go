@@ -55,8 +55,14 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 	rows := [][]cell{
 		{{text: "name:"}, {text: words.Name(f.Name)}},
 		{{text: "state:"}, stateCell(f)},
-		{{text: "conditions:"}, {text: orDash(words.Conditions(f.Conditions))}},
-		{{text: "rollout:"}, {text: orDash(rollout)}},
+	}
+	if f.Rules().IsZero() {
+		rows = append(rows,
+			[]cell{{text: "conditions:"}, {text: orDash(words.Conditions(f.Conditions))}},
+			[]cell{{text: "rollout:"}, {text: orDash(rollout)}},
+		)
+	} else {
+		rows = append(rows, ruleRows(f)...)
 	}
 	if ramp := words.Ramp(f.Bucketer.Percentage()); !strings.Contains(rollout, ramp) { // it has ended
 		rows = append(rows, []cell{{text: "ramp:"}, {text: ramp}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 const rolloutHelp = `A share is written 0.1 or 10%. The same users get the flag every time, and stay in
@@ -47,7 +48,7 @@ func (p *program) rolloutCommand() *cli.Command {
 				Action:   p.withStore(existing, p.rolloutRamp),
 			},
 			{
-				Name: "off", Usage: "no share: an enabled flag is on for all whom its conditions let through", ArgsUsage: "NAME",
+				Name: "off", Usage: "remove the rollout: conditions, or other rules and the default, decide alone", ArgsUsage: "NAME",
 				Metadata: completesFlags,
 				Action:   p.withStore(existing, p.rolloutOff),
 			},
@@ -142,6 +143,18 @@ func (p *program) setRollout(ctx context.Context, c *cli.Command, s *opened, nam
 	if err := share.Err(); err != nil {
 		return err
 	}
+	if d, hasRules, err := rulesOf(ctx, s, name); err != nil {
+		return err
+	} else if hasRules {
+		split, err := ruleRollout(c, d.Rollout(), share)
+		if err == nil {
+			err = s.SetRollout(ctx, name, split)
+		}
+		if err != nil {
+			return err
+		}
+		return p.changed(ctx, c, s, name, retargeted)
+	}
 	if err := updateCarta(ctx, s, name, func(f *store.Flag) error {
 		f.Bucketer = replace(f.Bucketer)
 		return nil
@@ -156,8 +169,59 @@ func (p *program) rolloutOff(ctx context.Context, c *cli.Command, s *opened) err
 	if err != nil {
 		return err
 	}
+	if _, hasRules, err := rulesOf(ctx, s, name); err != nil {
+		return err
+	} else if hasRules {
+		if err := s.SetRollout(ctx, name, nil); err != nil {
+			return err
+		}
+		return p.changed(ctx, c, s, name, retargeted)
+	}
 	if err := s.SetBucketer(ctx, name, carta.NoBucketer()); err != nil {
 		return s.noSuchFlag(ctx, name, err)
 	}
 	return p.changed(ctx, c, s, name, retargeted)
+}
+
+// rulesOf returns the rules of a flag that has some.
+func rulesOf(ctx context.Context, s *opened, name string) (d rules.Definition, hasRules bool, err error) {
+	f, err := s.Get(ctx, name)
+	if err != nil {
+		return d, false, s.noSuchFlag(ctx, name, err)
+	}
+	if f.Rules().IsZero() {
+		return d, false, nil
+	}
+	d, err = s.Rules(ctx, name)
+	return d, true, err
+}
+
+// ruleRollout returns the split of a rollout of a flag with rules, in place of one that
+// is there, whose attribute and salt it keeps unless the options say otherwise.
+func ruleRollout(c *cli.Command, there *rules.Split, share carta.Percentage) (*rules.Split, error) {
+	by := c.StringSlice("by")
+	if c.Bool("by-all") || len(by) > 1 {
+		return nil, usagef("rules split by one attribute: write --by %s", defaultBasis)
+	}
+	split := &rules.Split{By: defaultBasis}
+	if there != nil {
+		split.By, split.Salt, split.Hash = there.By, there.Salt, there.Hash
+	}
+	switch {
+	case c.Bool("random"):
+		*split = rules.Split{}
+	case len(by) == 1:
+		split.By = by[0]
+	}
+	on := rules.Share{Variant: "on"}
+	if ramp, ok := share.Ramp(); ok {
+		on.Ramp = &rules.Ramp{
+			From: rules.ShareOf(ramp.Initial * 100), To: rules.ShareOf(ramp.Final * 100), Start: ramp.Start, End: ramp.End,
+		}
+	} else if v, err := share.Value(time.Time{}); err == nil {
+		fraction, _ := v.AsFloat()
+		on.Share = rules.ShareOf(fraction * 100)
+	}
+	split.Shares = []rules.Share{on}
+	return split, nil
 }

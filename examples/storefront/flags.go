@@ -5,8 +5,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"embed"
+	"errors"
 	"log/slog"
 	"time"
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/faultproxy"
 	"github.com/flipper-go/flipper/internal/redistest"
@@ -18,8 +20,6 @@ import (
 	"github.com/flipper-go/flipper/store/memory"
 	"github.com/flipper-go/flipper/store/mirror"
 	redisstore "github.com/flipper-go/flipper/store/redis"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // The outage is asked about by many requests, each of which asks for ten flags.

@@ -215,8 +215,12 @@ func TestGroups(t *testing.T) {
 		condition rules.Condition
 		holds     bool
 	}{
-		{rules.Any(no, no), false}, {rules.Any(no, yes), true}, {rules.Any(yes, no), true},
-		{rules.AllOf(yes, yes), true}, {rules.AllOf(yes, no), false}, {rules.AllOf(no, yes), false},
+		{rules.Any(no, no), false},
+		{rules.Any(no, yes), true},
+		{rules.Any(yes, no), true},
+		{rules.AllOf(yes, yes), true},
+		{rules.AllOf(yes, no), false},
+		{rules.AllOf(no, yes), false},
 		{rules.Any(rules.AllOf(yes, no), rules.AllOf(yes, rules.Not(no))), true},
 		{rules.AllOf(rules.Any(no, yes), rules.Any(no, rules.Not(yes))), false},
 	} {

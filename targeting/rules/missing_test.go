@@ -90,8 +90,17 @@ func TestMissingSplit(t *testing.T) {
 		d.Rules[0].Split.Hash = hash
 		flag := target(t, "flag", d)
 		for _, attrs := range [][]targeting.Attr{
-			nil, {attr("user_id", nil)}, {attr("user_id", "")}, {attr("user_id", []any{})}, {attr("user_id", []any{"u"})}, {attr("user_id", map[string]any{"id": 1})},
-			{attr("user_id", true)}, {attr("user_id", 1.5)}, {attr("user_id", notANumber)}, {attr("user_id", 1<<53+0.0)}, {attr("user_id", "a\xff")},
+			nil,
+			{attr("user_id", nil)},
+			{attr("user_id", "")},
+			{attr("user_id", []any{})},
+			{attr("user_id", []any{"u"})},
+			{attr("user_id", map[string]any{"id": 1})},
+			{attr("user_id", true)},
+			{attr("user_id", 1.5)},
+			{attr("user_id", notANumber)},
+			{attr("user_id", 1<<53+0.0)},
+			{attr("user_id", "a\xff")},
 		} {
 			if d, err := rules.Evaluate(flag, request(attrs...), nil); err != nil || d.Enabled || d.Reason != targeting.ReasonDefault {
 				t.Errorf("hash %q, %v: %+v, %v", hash, attrs, d, err)
