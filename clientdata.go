@@ -126,6 +126,8 @@ func clientDataMap(text targeting.JSON) (map[string]any, error) {
 	if !ok {
 		return nil, notAnObject(v)
 	}
+	// What is reserved is not the users' to see or to set.
+	maps.DeleteFunc(data, func(key string, _ any) bool { return store.IsReserved(key) })
 	return data, nil
 }
 
@@ -161,6 +163,9 @@ func mergeClientData(text targeting.JSON, data map[string]any) (targeting.JSON, 
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if store.IsReserved(key) {
+			return "", fmt.Errorf("%w client_data: key %q: names that begin with $ are reserved (rules are set with SetRules)", store.ErrInvalid, key)
+		}
 		value, err := targeting.ValueOf(data[key])
 		if err == nil {
 			err = cmp.Or(targeting.Text(key).Validate(), value.Validate())

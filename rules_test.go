@@ -334,3 +334,25 @@ func TestConvert(t *testing.T) {
 		t.Errorf("what rules cannot express: %v", err)
 	}
 }
+
+// TestReservedClientData keeps rules out of what users see and set.
+func TestReservedClientData(t *testing.T) {
+	c := flipper.New(memory.New())
+	mustCreate(t, c, "flag", flipper.WithClientData(map[string]any{"owner": "web"}), flipper.WithRules(rules.Definition{Default: "on"}))
+	before := mustGet(t, c, "flag").Rules().JSON()
+	data, err := c.ClientData(t.Context(), "flag")
+	if err != nil || len(data) != 1 || data["owner"] != "web" {
+		t.Errorf("client data is %v, %v", data, err)
+	}
+	for _, key := range []string{"$rules", "$anything"} {
+		err := c.SetClientData(t.Context(), "flag", map[string]any{"more": 1, key: map[string]any{}})
+		_, createErr := c.Create(t.Context(), "other", flipper.WithClientData(map[string]any{key: nil}))
+		if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), key) || !errors.Is(createErr, store.ErrInvalid) {
+			t.Errorf("%s: %v, %v", key, err, createErr)
+		}
+	}
+	must(t, c.SetClientData(t.Context(), "flag", map[string]any{"owner": "shop"}))
+	if after := mustGet(t, c, "flag").Rules().JSON(); after != before {
+		t.Errorf("setting client data changed the rules: %s, then %s", before, after)
+	}
+}
