@@ -15,15 +15,15 @@ import (
 
 // evaluateAsking evaluates a flag whose rules ask other flags. If the store answers
 // from a snapshot, all are of one state of it.
-func (c *FeatureFlagClient) evaluateAsking(ctx context.Context, f *store.Flag, r *targeting.Request) (targeting.Decision, error) {
+func (c *FeatureFlagClient) evaluateAsking(ctx context.Context, f *store.Flag, r *targeting.Request) (*targeting.Decision, error) {
 	if c.flags == nil {
-		return f.Evaluate(r, &storedFlags{c, ctx})
+		return f.Decide(r, &storedFlags{c, ctx})
 	}
 	view := c.flags.Load()
 	if now := view.Find(f.Name); now != nil {
 		f = now
 	}
-	return f.Evaluate(r, viewFlags{view})
+	return f.Decide(r, viewFlags{view})
 }
 
 // viewFlags are the flags of one state of a store.
@@ -68,10 +68,10 @@ type pinnedFlags struct {
 var pinnedFlagsPool = sync.Pool{New: func() any { return new(pinnedFlags) }}
 
 // evaluateAsking evaluates a flag whose conditions ask others, which are pinned too.
-func (p *pins) evaluateAsking(ctx context.Context, c *FeatureFlagClient, f *store.Flag, r *targeting.Request) (targeting.Decision, error) {
+func (p *pins) evaluateAsking(ctx context.Context, c *FeatureFlagClient, f *store.Flag, r *targeting.Request) (*targeting.Decision, error) {
 	flags := pinnedFlagsPool.Get().(*pinnedFlags)
 	*flags = pinnedFlags{c, ctx, p}
-	d, err := f.Evaluate(r, flags)
+	d, err := f.Decide(r, flags)
 	*flags = pinnedFlags{}
 	pinnedFlagsPool.Put(flags)
 	return d, err

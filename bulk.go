@@ -167,7 +167,7 @@ func (c *FeatureFlagClient) evaluatePin(ctx context.Context, b *batch, r *target
 
 // evaluateInto makes an evaluation in place.
 func (c *FeatureFlagClient) evaluateInto(ctx context.Context, b *batch, r *targeting.Request, e *Evaluation, name string, f *store.Flag, err error) {
-	d := targeting.NoDecision
+	d := &noDecision
 	if err == nil && c.required != nil && f.Enabled {
 		err = c.required.check(r.Attrs, r.Inherited)
 	}
@@ -176,7 +176,7 @@ func (c *FeatureFlagClient) evaluateInto(ctx context.Context, b *batch, r *targe
 		if f.Rules().Asks() != nil {
 			flags = b.flags(ctx, c)
 		}
-		d, err = f.Evaluate(r, flags)
+		d, err = f.Decide(r, flags)
 	}
 	*e = c.evaluationOf(name, d, err, fallbackDeclared)
 	c.tell(ctx, name, e, r.Attrs)

@@ -61,7 +61,7 @@ type Evaluation struct {
 
 // evaluationOf returns the evaluation for a decision, or for the error in its place.
 // Then otherwise is what the caller gets.
-func (c *FeatureFlagClient) evaluationOf(name string, d targeting.Decision, err error, otherwise fallback) Evaluation {
+func (c *FeatureFlagClient) evaluationOf(name string, d *targeting.Decision, err error, otherwise fallback) Evaluation {
 	e := Evaluation{Enabled: d.Enabled, Reason: d.Reason, Rule: d.Rule, RuleName: d.RuleName, Err: err}
 	switch {
 	case err != nil:
@@ -112,7 +112,7 @@ func (c *FeatureFlagClient) isEnabledWith(ctx context.Context, name string, f *s
 
 // answer returns the caller's default if there is an error, and tells of both, the
 // error and the evaluation, whoever wants to know.
-func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise fallback, d targeting.Decision, err error, attrs []Attr) bool {
+func (c *FeatureFlagClient) answer(ctx context.Context, name string, otherwise fallback, d *targeting.Decision, err error, attrs []Attr) bool {
 	if err != nil {
 		c.reports.report(ctx, name, err)
 	}
@@ -149,7 +149,7 @@ func (c *FeatureFlagClient) evaluateWith(ctx context.Context, name string, other
 
 // evaluate evaluates a flag that was found in memory; if that is nil, it asks the
 // store.
-func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, required *requirements, attrs []Attr) (targeting.Decision, error) {
+func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.Flag, required *requirements, attrs []Attr) (*targeting.Decision, error) {
 	s := scopeOf(ctx)
 	if s.pins != nil {
 		return c.evaluatePinned(ctx, name, f, s, required, attrs)
@@ -157,12 +157,12 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.
 	if f == nil {
 		var err error
 		if f, err = c.find(ctx, name); err != nil {
-			return targeting.NoDecision, err
+			return &noDecision, err
 		}
 	}
 	if required != nil && f.Enabled {
 		if err := required.check(attrs, s.attrs); err != nil {
-			return targeting.NoDecision, err
+			return &noDecision, err
 		}
 	}
 	if isPlain(f) { // to make a request of it would take longer than to answer
@@ -172,7 +172,7 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.
 	if f.Rules().Asks() != nil {
 		return c.evaluateAsking(ctx, f, &r)
 	}
-	return f.Evaluate(&r, nil)
+	return f.Decide(&r, nil)
 }
 
 // isPlain reports whether a flag answers Enabled to everybody. It does not look at
@@ -182,22 +182,30 @@ func isPlain(f *store.Flag) bool {
 	return len(f.Conditions) == 0 && f.Bucketer.IsNoOp() && f.Rules().IsZero()
 }
 
+// The decisions that no rules are asked for. A decision is passed on by its address:
+// copies of it would take longer than most rules.
+var (
+	noDecision = targeting.NoDecision
+	plainOn    = targeting.Decision{Enabled: true, Reason: ReasonStatic, Variant: targeting.OnOff(true), Rule: -1}
+	plainOff   = targeting.Decision{Reason: ReasonDisabled, Variant: targeting.OnOff(false), Rule: -1}
+)
+
 // plainDecision returns the decision of a flag that is plain.
-func plainDecision(f *store.Flag) targeting.Decision {
+func plainDecision(f *store.Flag) *targeting.Decision {
 	if f.Enabled {
-		return targeting.Decision{Enabled: true, Reason: ReasonStatic, Variant: targeting.OnOff(true), Rule: -1}
+		return &plainOn
 	}
-	return targeting.Decision{Reason: ReasonDisabled, Variant: targeting.OnOff(false), Rule: -1}
+	return &plainOff
 }
 
-func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, required *requirements, attrs []Attr) (targeting.Decision, error) {
+func (c *FeatureFlagClient) evaluatePinned(ctx context.Context, name string, f *store.Flag, s *scope, required *requirements, attrs []Attr) (*targeting.Decision, error) {
 	key := pinKey{c, name}
 	var err error
 	if f == nil && s.pins.get(key) == nil {
 		// The store is asked without a lock, so that a slow flag delays no other.
 		f, err = c.find(ctx, name)
 		if err != nil && ctx.Err() != nil {
-			return targeting.NoDecision, err // that one caller gave up says nothing about the flag
+			return &noDecision, err // that one caller gave up says nothing about the flag
 		}
 	}
 	return s.pins.evaluate(ctx, key, f, err, s, required, attrs)

@@ -101,19 +101,19 @@ func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
 
 // evaluate evaluates a pinned flag for the attributes of a scope and of the call.
 // If it is not pinned yet, what was found becomes its pin.
-func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err error, s *scope, required *requirements, attrs []Attr) (targeting.Decision, error) {
+func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err error, s *scope, required *requirements, attrs []Attr) (*targeting.Decision, error) {
 	p.mu.Lock()
 	pinned := p.findOrAppend(key, f, err)
 	if required != nil && pinned.err == nil && pinned.flag.Enabled {
 		if err := required.check(attrs, s.attrs); err != nil {
 			p.mu.Unlock()
-			return targeting.NoDecision, err // which is about this call, so it is not pinned
+			return &noDecision, err // which is about this call, so it is not pinned
 		}
 	}
 	switch {
 	case pinned.err != nil:
 		p.mu.Unlock()
-		return targeting.NoDecision, pinned.err
+		return &noDecision, pinned.err
 	case isPlain(pinned.flag):
 		p.mu.Unlock()
 		return plainDecision(pinned.flag), nil
@@ -125,13 +125,13 @@ func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err erro
 	defer p.mu.Unlock()
 	if p.count == 1 || len(attrs) > 0 {
 		r := targeting.Request{Attrs: attrs, Inherited: s.attrs, Time: p.time, Random: pinned.random, Drawn: true}
-		return pinned.flag.Evaluate(&r, nil)
+		return pinned.flag.Decide(&r, nil)
 	}
 	if p.scope != s {
 		p.request, p.scope = &targeting.Request{Inherited: s.attrs, Time: p.time, Drawn: true}, s
 	}
 	p.request.Random = pinned.random
-	return pinned.flag.Evaluate(p.request, nil)
+	return pinned.flag.Decide(p.request, nil)
 }
 
 // find gives the pin of a key, or nil. The caller holds p.mu, as that of the

@@ -87,7 +87,7 @@ func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, requ
 	}
 	if err != nil {
 		c.reports.report(ctx, name, err)
-		value, d = otherwise, targeting.NoDecision
+		value, d = otherwise, &noDecision
 	}
 	e := c.evaluationOf(name, d, err, fallbackOff)
 	if err != nil {

@@ -102,6 +102,14 @@ func (f *Flag) Target() rules.Target {
 // Evaluate decides what the flag serves for a request: see [rules.Evaluate]. flags
 // are those that its conditions can ask; nil stands for none.
 func (f *Flag) Evaluate(r *targeting.Request, flags rules.Flags) (targeting.Decision, error) {
-	t := f.Target()
-	return rules.Evaluate(&t, r, flags)
+	d, err := f.Decide(r, flags)
+	return *d, err
+}
+
+// Decide is [Flag.Evaluate] without copying. Do not modify the decision.
+func (f *Flag) Decide(r *targeting.Request, flags rules.Flags) (*targeting.Decision, error) {
+	if f.rules.IsZero() {
+		return rules.DecideCarta(f.Enabled, f.Conditions, f.Bucketer, r)
+	}
+	return f.rules.Decide(f.Enabled, r, flags)
 }

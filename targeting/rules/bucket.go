@@ -122,13 +122,13 @@ type split struct {
 
 // A share is the range of buckets up to an end, from where the one before ends.
 type share struct {
-	end     int
-	variant *targeting.Variant
+	end      int
+	decision *targeting.Decision
 }
 
 // pick returns what a split serves a request, or nil if the request goes on to the
 // next rule. rule tells the draws of a request apart.
-func (s *split) pick(r *targeting.Request, rule int) *targeting.Variant {
+func (s *split) pick(r *targeting.Request, rule int) *targeting.Decision {
 	var bucket int
 	if s.random {
 		bucket = draw(r, rule)
@@ -141,11 +141,11 @@ func (s *split) pick(r *targeting.Request, rule int) *targeting.Variant {
 	return s.at(bucket, r)
 }
 
-// at returns the variant of a bucket, or nil beyond the last share.
-func (s *split) at(bucket int, r *targeting.Request) *targeting.Variant {
+// at returns what the share of a bucket serves, or nil beyond the last share.
+func (s *split) at(bucket int, r *targeting.Request) *targeting.Decision {
 	for i := range s.shares {
 		if bucket < s.shares[i].end {
-			return s.shares[i].variant
+			return s.shares[i].decision
 		}
 	}
 	if s.ramp == nil {
@@ -156,7 +156,7 @@ func (s *split) at(bucket int, r *targeting.Request) *targeting.Variant {
 		begin = s.shares[len(s.shares)-1].end
 	}
 	if bucket < begin+s.ramp.share(now(r)) {
-		return s.ramp.variant
+		return s.ramp.decision
 	}
 	return nil
 }
@@ -186,7 +186,7 @@ func now(r *targeting.Request) time.Time {
 
 // A ramp is a share that changes with time. Times are in microseconds since 1970.
 type ramp struct {
-	variant    *targeting.Variant
+	decision   *targeting.Decision
 	from, to   int
 	start, end int64
 }

@@ -33,12 +33,13 @@ func compile(flag string, d Definition) (*ruleset, error) {
 	if err := c.variants(); err != nil {
 		return nil, err
 	}
-	var err error
-	if c.off, err = c.variant("off", d.Off); err != nil {
+	off, err := c.variant("off", d.Off)
+	if err != nil {
 		return nil, err
 	}
+	c.disabled = &targeting.Decision{Reason: targeting.ReasonDisabled, Variant: off, Rule: -1}
 	if c.boolean {
-		if on, _ := c.off.Value.AsBool(); on {
+		if on, _ := off.Value.AsBool(); on {
 			return nil, invalid("off", "names %q, whose value is true: the off variant of a boolean flag must be false", d.Off)
 		}
 	}
@@ -47,12 +48,17 @@ func compile(flag string, d Definition) (*ruleset, error) {
 	}
 	c.rules = make([]rule, len(d.Rules))
 	for i := range d.Rules {
-		if err := c.rule(element("rules", i), &d.Rules[i], &c.rules[i]); err != nil {
+		if err := c.rule(i, &d.Rules[i], &c.rules[i]); err != nil {
 			return nil, err
 		}
 	}
-	if c.fallback, err = c.variant("default", d.Default); err != nil {
+	fallback, err := c.variant("default", d.Default)
+	if err != nil {
 		return nil, err
+	}
+	c.fallback = c.decision(fallback, targeting.ReasonDefault, -1)
+	if len(d.Rules) == 0 {
+		c.fallback.Reason = targeting.ReasonStatic
 	}
 	return c.ruleset, nil
 }
@@ -156,8 +162,24 @@ func (c *compiler) variant(at, name string) (*targeting.Variant, error) {
 	return nil, invalid(at, "there is no variant %q: write one of %s", name, strings.Join(names, ", "))
 }
 
-func (c *compiler) rule(at string, d *Rule, r *rule) (err error) {
-	if r.name = d.Name; d.Name != "" {
+// decision returns what is decided where a variant is served. rule is the position of
+// the rule that does, or -1.
+func (c *compiler) decision(v *targeting.Variant, reason targeting.Reason, rule int) *targeting.Decision {
+	d := &targeting.Decision{Reason: reason, Variant: v, Rule: rule}
+	if rule >= 0 {
+		d.RuleName = c.definition.Rules[rule].Name
+	}
+	if c.boolean {
+		d.Enabled, _ = v.Value.AsBool()
+	} else {
+		d.Enabled = v != c.disabled.Variant
+	}
+	return d
+}
+
+func (c *compiler) rule(position int, d *Rule, r *rule) (err error) {
+	at := element("rules", position)
+	if d.Name != "" {
 		if err := checkName(join(at, "name"), d.Name); err != nil {
 			return err
 		}
@@ -169,10 +191,13 @@ func (c *compiler) rule(at string, d *Rule, r *rule) (err error) {
 		return err
 	}
 	if d.Split == nil {
-		r.serve, err = c.variant(join(at, "serve"), d.Serve)
+		variant, err := c.variant(join(at, "serve"), d.Serve)
+		if err == nil {
+			r.serve = c.decision(variant, targeting.ReasonTargetingMatch, position)
+		}
 		return err
 	}
-	r.split, err = c.split(join(at, "split"), d.Split)
+	r.split, err = c.split(join(at, "split"), d.Split, position)
 	return err
 }
 
@@ -191,7 +216,7 @@ func countConditions(conditions []Condition) (n int) {
 	return n
 }
 
-func (c *compiler) split(at string, d *Split) (*split, error) {
+func (c *compiler) split(at string, d *Split, rule int) (*split, error) {
 	s := &split{random: d.By == ""}
 	switch {
 	case !s.random:
@@ -209,12 +234,13 @@ func (c *compiler) split(at string, d *Split) (*split, error) {
 		if err != nil {
 			return nil, err
 		}
+		decision := c.decision(variant, targeting.ReasonSplit, rule)
 		size := defined.Share
 		switch {
 		case defined.Ramp != nil && i < len(d.Shares)-1:
 			return nil, invalid(join(at, "ramp"), "must be that of the last share")
 		case defined.Ramp != nil:
-			if s.ramp, err = newRamp(join(at, "ramp"), defined.Ramp, variant); err != nil {
+			if s.ramp, err = newRamp(join(at, "ramp"), defined.Ramp, decision); err != nil {
 				return nil, err
 			}
 			size = max(defined.Ramp.From, defined.Ramp.To)
@@ -226,13 +252,13 @@ func (c *compiler) split(at string, d *Split) (*split, error) {
 		}
 		end += size
 		if defined.Ramp == nil {
-			s.shares = append(s.shares, share{end, variant})
+			s.shares = append(s.shares, share{end, decision})
 		}
 	}
 	return s, nil
 }
 
-func newRamp(at string, d *Ramp, variant *targeting.Variant) (*ramp, error) {
+func newRamp(at string, d *Ramp, decision *targeting.Decision) (*ramp, error) {
 	switch {
 	case d.From < 0 || d.From > Buckets:
 		return nil, invalid(join(at, "from"), "%d is not from 0 to %d", d.From, Buckets)
@@ -241,7 +267,7 @@ func newRamp(at string, d *Ramp, variant *targeting.Variant) (*ramp, error) {
 	case !d.Start.Before(d.End):
 		return nil, invalid(join(at, "end"), "%s is not after start, %s", formatTime(d.End), formatTime(d.Start))
 	}
-	return &ramp{variant, d.From, d.To, d.Start.UnixMicro(), d.End.UnixMicro()}, nil
+	return &ramp{decision, d.From, d.To, d.Start.UnixMicro(), d.End.UnixMicro()}, nil
 }
 
 func (c *compiler) conditions(at string, list []Condition) ([]condition, error) {

@@ -52,70 +52,97 @@ const MaxDepth = 8
 // Evaluate does not allocate, unless it fails, or a number is beyond 64 bits, or more
 // than a few flags are asked.
 func Evaluate(t *Target, r *targeting.Request, flags Flags) (targeting.Decision, error) {
+	d, err := t.decide(r, flags)
+	return *d, err
+}
+
+func (t *Target) decide(r *targeting.Request, flags Flags) (*targeting.Decision, error) {
 	if t.Rules.ruleset == nil {
-		return t.evaluateCarta(r)
+		return DecideCarta(t.Enabled, t.Conditions, t.Bucketer, r)
 	}
-	if t.Enabled && t.Rules.asks != nil {
-		return t.evaluateAsking(r, flags)
-	}
-	return t.Rules.decide(t.Enabled, r, nil)
+	return t.Rules.Decide(t.Enabled, r, flags)
 }
 
-// evaluateAsking is on its own, so that others need no room on the stack.
-func (t *Target) evaluateAsking(r *targeting.Request, flags Flags) (targeting.Decision, error) {
+// Decide is [Evaluate] of a flag with rules, without copying. Do not modify the
+// decision.
+func (s Ruleset) Decide(enabled bool, r *targeting.Request, flags Flags) (*targeting.Decision, error) {
+	if enabled && s.asks != nil {
+		return s.decideAsking(r, flags)
+	}
+	return s.decide(enabled, r, nil)
+}
+
+// decideAsking is on its own, so that others need no room on the stack.
+func (s *ruleset) decideAsking(r *targeting.Request, flags Flags) (*targeting.Decision, error) {
 	e := evaluation{flags: flags}
-	return t.Rules.decide(t.Enabled, r, &e)
+	return s.decide(true, r, &e)
 }
 
-func (t *Target) evaluateCarta(r *targeting.Request) (targeting.Decision, error) {
-	on, reason, err := carta.Evaluate(t.Enabled, t.Conditions, t.Bucketer, r)
+// noDecision is what is returned beside an error.
+var noDecision = targeting.NoDecision
+
+// What is decided by Carta's model.
+var (
+	cartaStatic   = cartaDecision(true, targeting.ReasonStatic)
+	cartaMatch    = cartaDecision(true, targeting.ReasonTargetingMatch)
+	cartaDefault  = cartaDecision(false, targeting.ReasonDefault)
+	cartaDisabled = cartaDecision(false, targeting.ReasonDisabled)
+	cartaOnSplit  = cartaDecision(true, targeting.ReasonSplit)
+	cartaOffSplit = cartaDecision(false, targeting.ReasonSplit)
+)
+
+func cartaDecision(on bool, reason targeting.Reason) targeting.Decision {
+	return targeting.Decision{Enabled: on, Reason: reason, Variant: targeting.OnOff(on), Rule: -1}
+}
+
+// DecideCarta decides by Carta's model. Do not modify the decision.
+func DecideCarta(enabled bool, conditions []carta.Condition, b carta.Bucketer, r *targeting.Request) (*targeting.Decision, error) {
+	on, reason, err := carta.Evaluate(enabled, conditions, b, r)
 	if err != nil {
-		return targeting.NoDecision, err
+		return &noDecision, err
 	}
-	return targeting.Decision{Enabled: on, Reason: reason, Variant: targeting.OnOff(on), Rule: -1}, nil
+	switch reason {
+	case targeting.ReasonSplit:
+		if on {
+			return &cartaOnSplit, nil
+		}
+		return &cartaOffSplit, nil
+	case targeting.ReasonTargetingMatch:
+		return &cartaMatch, nil
+	case targeting.ReasonDefault:
+		return &cartaDefault, nil
+	case targeting.ReasonDisabled:
+		return &cartaDisabled, nil
+	}
+	return &cartaStatic, nil
 }
 
 // decide asks the rules in their order. e is nil if no condition asks a flag.
-func (s *ruleset) decide(enabled bool, r *targeting.Request, e *evaluation) (targeting.Decision, error) {
+func (s *ruleset) decide(enabled bool, r *targeting.Request, e *evaluation) (*targeting.Decision, error) {
 	switch {
 	case !enabled:
 		// Also of rules that cannot be read: a kill is a kill.
-		return targeting.Decision{Reason: targeting.ReasonDisabled, Variant: s.off, Rule: -1}, nil
+		return s.disabled, nil
 	case s.err != nil:
-		return targeting.NoDecision, s.err
-	case len(s.rules) == 0:
-		return s.decision(s.fallback, targeting.ReasonStatic, -1), nil
+		return &noDecision, s.err
 	}
 	for i := range s.rules {
 		rule := &s.rules[i]
 		holds, err := holdAll(rule.conditions, r, e)
 		if err != nil {
-			return targeting.NoDecision, fmt.Errorf("rules[%d]: %w", i, err)
+			return &noDecision, fmt.Errorf("rules[%d]: %w", i, err)
 		}
 		if !holds {
 			continue
 		}
 		if rule.serve != nil {
-			return s.decision(rule.serve, targeting.ReasonTargetingMatch, i), nil
+			return rule.serve, nil
 		}
-		if variant := rule.split.pick(r, i); variant != nil {
-			return s.decision(variant, targeting.ReasonSplit, i), nil
+		if d := rule.split.pick(r, i); d != nil {
+			return d, nil
 		}
 	}
-	return s.decision(s.fallback, targeting.ReasonDefault, -1), nil
-}
-
-func (s *ruleset) decision(v *targeting.Variant, reason targeting.Reason, rule int) targeting.Decision {
-	d := targeting.Decision{Reason: reason, Variant: v, Rule: rule}
-	if rule >= 0 {
-		d.RuleName = s.rules[rule].name
-	}
-	if s.boolean {
-		d.Enabled, _ = v.Value.AsBool()
-	} else {
-		d.Enabled = v != s.off
-	}
-	return d
+	return s.fallback, nil
 }
 
 // An evaluation is one whose conditions ask flags.
@@ -174,11 +201,11 @@ func (e *evaluation) ask(r *targeting.Request, name string) (*targeting.Variant,
 }
 
 // evaluate evaluates a flag that is asked, with what it draws for itself.
-func (e *evaluation) evaluate(t *Target, r *targeting.Request) (d targeting.Decision, err error) {
+func (e *evaluation) evaluate(t *Target, r *targeting.Request) (d *targeting.Decision, err error) {
 	random, drawn := r.Random, r.Drawn
 	r.Random, r.Drawn = t.Random, t.Drawn
 	if t.Rules.ruleset == nil {
-		d, err = t.evaluateCarta(r)
+		d, err = DecideCarta(t.Enabled, t.Conditions, t.Bucketer, r)
 	} else {
 		d, err = t.Rules.decide(t.Enabled, r, e)
 	}

@@ -98,14 +98,14 @@ type explainer struct {
 }
 
 func (x explainer) rule(position int, d *Rule, rule *rule) Step {
-	step := Step{Rule: position, Name: rule.name}
+	step := Step{Rule: position, Name: d.Name}
 	var holds bool
 	holds, step.Tests, step.Err = x.all(join(element("rules", position), "if"), d.If, rule.conditions)
 	switch {
 	case step.Err != nil || !holds:
 		return step
 	case rule.serve != nil:
-		step.Decided, step.Variant = true, rule.serve.Name
+		step.Decided, step.Variant = true, rule.serve.Variant.Name
 		return step
 	}
 	split := &SplitResult{By: d.Split.By}
@@ -115,8 +115,8 @@ func (x explainer) rule(position int, d *Rule, rule *rule) Step {
 	} else if split.Bucket, split.Given = rule.split.bucket(x.request); !split.Given {
 		return step
 	}
-	if v := rule.split.at(split.Bucket, x.request); v != nil {
-		step.Decided, step.Variant = true, v.Name
+	if decided := rule.split.at(split.Bucket, x.request); decided != nil {
+		step.Decided, step.Variant = true, decided.Variant.Name
 		split.From, split.To = rule.split.rangeOf(split.Bucket, x.request)
 	}
 	return step

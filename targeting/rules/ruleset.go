@@ -19,17 +19,17 @@ type ruleset struct {
 	source     targeting.JSON // the exact text
 	err        error          // why the text cannot be read
 
-	off      *targeting.Variant
-	fallback *targeting.Variant // the default
+	// Decisions are made beforehand, so that an evaluation returns the address of one.
+	disabled *targeting.Decision // serves the off variant
+	fallback *targeting.Decision // serves the default
 	boolean  bool
 	rules    []rule
 	asks     []string // the flags that conditions ask, each once
 }
 
 type rule struct {
-	name       string
 	conditions []condition
-	serve      *targeting.Variant
+	serve      *targeting.Decision
 	split      *split // if serve is nil
 }
 
@@ -62,10 +62,13 @@ func Parse(flag string, text targeting.JSON) (Ruleset, error) {
 	return Ruleset{r}, nil
 }
 
+// disabledUnreadable is the decision of a disabled flag whose off variant is not known.
+var disabledUnreadable = targeting.Decision{Reason: targeting.ReasonDisabled, Rule: -1}
+
 // Unreadable returns a Ruleset that stands for rules that [Parse] refused: it keeps
 // the text, and each evaluation fails with err while the flag is enabled.
 func Unreadable(text targeting.JSON, err error) Ruleset {
-	return Ruleset{&ruleset{source: text, err: err}}
+	return Ruleset{&ruleset{source: text, err: err, disabled: &disabledUnreadable}}
 }
 
 // IsZero reports whether there are no rules: Carta's model decides.
