@@ -176,6 +176,23 @@ const maxDepth = jsonscan.MaxDepth
 // is nested more than 500 deep gives an error that matches [ErrInvalid].
 func ValueOf(v any) (Value, error) { return valueOf(v, 0) }
 
+// ValuesOf returns the values of Go values, as [ValueOf] does. A slice, an array or a
+// list, if it is the only one, stands for its elements: who has the values in a slice
+// may pass it as it is.
+func ValuesOf(values ...any) ([]Value, error) {
+	all := make([]Value, len(values))
+	for i, value := range values {
+		var err error
+		if all[i], err = ValueOf(value); err != nil {
+			return nil, err
+		}
+	}
+	if len(all) == 1 && all[0].Kind() == KindList {
+		return all[0].Elements(), nil
+	}
+	return all, nil
+}
+
 func valueOf(v any, depth int) (Value, error) {
 	switch v := v.(type) {
 	case nil:

@@ -35,9 +35,11 @@ func TestPercentageRefuses(t *testing.T) {
 		{carta.LinearRamp(0, 1, time.Time{}, time.Hour), "the zero time is not a start"},
 		{carta.LinearRamp(0, 1, epoch, -time.Hour), "not positive"},
 		{carta.LinearRamp(1, 0, epoch, time.Hour), "falls from 1 to 0"},
-		{carta.LinearRamp(0, 1, time.Unix(253402300800, 0), time.Hour), "years 1 to 9999"},
-		{carta.LinearRamp(0, 1, time.Unix(math.MaxInt64, 0), time.Hour), "years 1 to 9999"},
-		{carta.LinearRamp(0, 1, time.Time{}.Add(-time.Second), time.Hour), "years 1 to 9999"},
+		{carta.LinearRamp(0, 1, time.Unix(253402300800, 0), time.Hour), "years 2 to 9998"},
+		{carta.LinearRamp(0, 1, time.Unix(math.MaxInt64, 0), time.Hour), "years 2 to 9998"},
+		{carta.LinearRamp(0, 1, time.Time{}.Add(-time.Second), time.Hour), "years 2 to 9998"},
+		{carta.LinearRamp(0, 1, time.Time{}.Add(time.Hour), time.Hour), "years 2 to 9998"},
+		{carta.LinearRamp(0, 1, time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Hour), "years 2 to 9998"},
 	} {
 		err := c.percentage.Err()
 		if !errors.Is(err, targeting.ErrInvalid) || !strings.Contains(err.Error(), c.says) {

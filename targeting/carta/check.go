@@ -118,11 +118,21 @@ func Less(variable string, value any) Check { return NewCheck(variable, OpLess, 
 // LessOrEqual holds if the attribute is value or less.
 func LessOrEqual(variable string, value any) Check { return NewCheck(variable, OpLessOrEqual, value) }
 
-// In holds if the attribute equals one of values.
-func In(variable string, values ...any) Check { return NewCheck(variable, OpIn, values) }
+// In holds if the attribute equals one of values. A slice or array, if it is the only
+// value, stands for its elements.
+func In(variable string, values ...any) Check { return newListCheck(variable, OpIn, values) }
 
-// NotIn holds if the attribute equals none of values.
-func NotIn(variable string, values ...any) Check { return NewCheck(variable, OpNotIn, values) }
+// NotIn holds if the attribute equals none of values. A slice or array, if it is the
+// only value, stands for its elements.
+func NotIn(variable string, values ...any) Check { return newListCheck(variable, OpNotIn, values) }
+
+func newListCheck(variable string, operator Operator, values []any) Check {
+	list, err := targeting.ValuesOf(values...)
+	if err != nil {
+		return NewCheck(variable, operator, values) // which has the same error
+	}
+	return NewCheck(variable, operator, targeting.List(list...))
+}
 
 // ParseCheckKey reads a check key as the Python client does: the name of an
 // attribute, or the name, two underscores and an operator, such as "age__gte".
@@ -204,6 +214,11 @@ func (c Check) validate() error {
 	case OpIn, OpNotIn:
 		if kind != targeting.KindList && kind != targeting.KindText && kind != targeting.KindObject {
 			return fail("%s needs a list of values, not %s", c.Operator, kind)
+		}
+		for _, element := range c.Value.Elements() {
+			if element.Kind() == targeting.KindList {
+				return fail("a list within the list of values: no attribute but a list equals it (give its elements)")
+			}
 		}
 	}
 	return nil

@@ -39,11 +39,32 @@ func TestNewConditionRefuses(t *testing.T) {
 		{carta.NewCheck("a", carta.Operator(99), 1), "unknown operator"},
 		{carta.Equal("a", struct{}{}), "no JSON form"},
 		{carta.In("a", 1, func() {}), "no JSON form"},
+		{carta.In("a", []string{"b"}, []string{"c"}), "a list within the list"},
+		{carta.NotIn("a", [][]int{{1}}), "a list within the list"},
+		{carta.NewCheck("a", carta.OpIn, []any{"b", []any{}}), "a list within the list"},
 	} {
 		err := carta.NewCondition(carta.Equal("fine", 1), c.check).Err()
 		if !errors.Is(err, targeting.ErrInvalid) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s on %q with %s: %v, want ErrInvalid that says %q", c.check.Operator, c.check.Variable, c.check.Value, err, c.says)
 		}
+	}
+}
+
+// TestSingleSlice gives the values in a slice, as people have them.
+func TestSingleSlice(t *testing.T) {
+	type plan string
+	for _, values := range [][]any{
+		{[]string{"pro", "team"}}, {[]any{"pro", "team"}}, {[2]string{"pro", "team"}}, {[]plan{"pro", "team"}}, {&[]string{"pro", "team"}},
+		{targeting.List(targeting.Text("pro"), targeting.Text("team"))}, {[]targeting.Value{targeting.Text("pro"), targeting.Text("team")}},
+	} {
+		want := carta.NewCondition(carta.In("plan", "pro", "team"), carta.NotIn("plan", "pro", "team"))
+		got := carta.NewCondition(carta.In("plan", values...), carta.NotIn("plan", values...))
+		if got.Err() != nil || got.JSON() != want.JSON() {
+			t.Errorf("%T: %s, %v, want %s", values[0], got, got.Err(), want)
+		}
+	}
+	if c := carta.NewCondition(carta.NotIn("plan", []string{})); c.Err() != nil || len(c.Checks()[0].Value.Elements()) != 0 {
+		t.Errorf("an empty slice: %s, %v", c, c.Err())
 	}
 }
 

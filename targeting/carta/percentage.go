@@ -37,6 +37,13 @@ const (
 	maxSecond = 253402300799
 )
 
+// The years in which a ramp that is made here can start. A Python client reads the
+// start as local time, and cannot list any flag if that is in no year from 1 to 9999.
+const (
+	minStartYear = 2
+	maxStartYear = 9998
+)
+
 // Defaults of the Python client.
 var (
 	defaultValue    = targeting.Float(1)
@@ -76,8 +83,8 @@ func LinearRamp(initial, final float64, start time.Time, duration time.Duration)
 		err = fmt.Errorf("%w ramp: it falls from %v to %v, and every client takes a falling ramp to be at its end from the start (set lower percentages yourself)", targeting.ErrInvalid, initial, final)
 	case start.IsZero():
 		err = fmt.Errorf("%w ramp start: the zero time is not a start (to begin at once, give time.Now())", targeting.ErrInvalid)
-	case start.Unix() < minSecond || start.Unix() > maxSecond:
-		err = fmt.Errorf("%w ramp start: not within the years 1 to 9999", targeting.ErrInvalid)
+	case start.UTC().Year() < minStartYear || start.UTC().Year() > maxStartYear:
+		err = fmt.Errorf("%w ramp start: %s is not within the years %d to %d, which Python clients read in every time zone", targeting.ErrInvalid, start.UTC().Format(time.RFC3339), minStartYear, maxStartYear)
 	}
 	return Percentage{set: true, ramp: r, err: errorOrNil(err)}
 }
@@ -186,23 +193,42 @@ func (r *ramp) value(at time.Time) (targeting.Value, error) {
 	if isZero(r.duration) {
 		return r.final, nil
 	}
-	initial, okInitial := asFloat(r.initial)
-	final, okFinal := asFloat(r.final)
-	duration, okDuration := asFloat(r.duration)
-	if !okInitial || !okFinal || !okDuration {
+	initial, ok := asFloat(r.initial)
+	slope, okSlope := r.slope()
+	if !ok || !okSlope {
 		return targeting.Value{}, fmt.Errorf("%w percentage: ramp from %s to %s in %s: %w", targeting.ErrInvalid, r.initial, r.final, r.duration, ErrKind)
 	}
 	// The order of operations is the Python client's. The conversion keeps
 	// compilers from fusing the product and the sum.
-	slope := (final - initial) / duration
-	value := float64(slope*seconds(at.UnixMicro()-r.start)) + initial
-	if value < final {
-		return targeting.Float(value), nil
+	value := targeting.Float(float64(slope*seconds(at.UnixMicro()-r.start)) + initial)
+	if order, ok := compareNumbers(value, r.final); ok && order < 0 {
+		return value, nil
 	}
 	return r.final, nil
 }
 
-// asFloat gives the float that Python calculates with.
+// slope returns what a ramp rises by in a second. Python calculates with exact ints as
+// long as it has ints.
+func (r *ramp) slope() (slope float64, ok bool) {
+	initial, isInt := number(r.initial).AsBigInt()
+	final, isIntToo := number(r.final).AsBigInt()
+	if !isInt || !isIntToo {
+		initial, okInitial := asFloat(r.initial)
+		final, okFinal := asFloat(r.final)
+		duration, okDuration := asFloat(r.duration)
+		return (final - initial) / duration, okInitial && okFinal && okDuration
+	}
+	difference := final.Sub(final, initial)
+	if duration, ok := number(r.duration).AsBigInt(); ok {
+		slope, _ = new(big.Rat).SetFrac(difference, duration).Float64()
+		return slope, !math.IsInf(slope, 0)
+	}
+	rise, okRise := asFloat(targeting.BigInt(difference))
+	duration, okDuration := asFloat(r.duration)
+	return rise / duration, okRise && okDuration
+}
+
+// asFloat returns the float that Python calculates with.
 func asFloat(v targeting.Value) (f float64, ok bool) {
 	if f, ok := v.AsFloat(); ok {
 		return f, true

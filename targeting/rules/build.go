@@ -6,7 +6,6 @@ package rules
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"time"
 
 	"github.com/flipper-go/flipper/targeting"
@@ -16,42 +15,8 @@ import (
 // [targeting.ValueOf] takes. A slice or array, if it is the only value, stands for
 // its elements.
 func Test(attribute string, op Operator, values ...any) Condition {
-	c := Condition{Attribute: attribute, Op: op}
-	for _, value := range elements(values) {
-		v, err := targeting.ValueOf(value)
-		if err != nil {
-			c.err = err
-			break
-		}
-		c.Values = append(c.Values, v)
-	}
-	return c
-}
-
-// elements returns the elements of a list that is the only value, or values.
-func elements(values []any) []any {
-	if len(values) != 1 {
-		return values
-	}
-	if v, ok := values[0].(targeting.Value); ok {
-		if v.Kind() != targeting.KindList {
-			return values
-		}
-		values = nil
-		for _, element := range v.Elements() {
-			values = append(values, element)
-		}
-		return values
-	}
-	v := reflect.ValueOf(values[0])
-	if v.Kind() != reflect.Slice && v.Kind() != reflect.Array || v.Type().Elem().Kind() == reflect.Uint8 {
-		return values
-	}
-	values = make([]any, v.Len())
-	for i := range values {
-		values[i] = v.Index(i).Interface()
-	}
-	return values
+	list, err := targeting.ValuesOf(values...)
+	return Condition{Attribute: attribute, Op: op, Values: list, err: err}
 }
 
 func testText(attribute string, op Operator, texts []string) Condition {

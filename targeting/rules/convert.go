@@ -213,6 +213,9 @@ func (c *Conversion) fromBucketer(b carta.Bucketer, now time.Time) error {
 		before = fmt.Sprintf("were on (they share bucket %d); they will be off", b.Bucket(nobody))
 	}
 	if share.Ramp != nil {
+		if now.Before(share.Ramp.Start) && share.Ramp.From > 0 {
+			c.differ("Until the ramp starts, at %s, the share was smaller than %d of 100 buckets, the smaller the earlier; it will be that.", formatTime(share.Ramp.Start), share.Ramp.From/(Buckets/100))
+		}
 		c.differ("While the ramp rises, a bucket may be enabled later than before, by less than a 1/50,000 of the ramp's time.")
 	}
 	c.differ("Requests that do not give %s %s.", keys[0], before)
@@ -229,7 +232,10 @@ func fromPercentage(b carta.Bucketer, now time.Time) (Share, error) {
 		if !ok {
 			return Share{}, cannotConvert("a percentage that is no number: %s", p)
 		}
-		if now.Before(plan.End) && plan.Initial < plan.Final {
+		if plan.Initial > plan.Final {
+			return Share{}, cannotConvert("a ramp of Carta's model that falls: it is at its end from the start")
+		}
+		if now.Before(plan.End) {
 			return Share{Ramp: &Ramp{
 				From: rampShare(plan.Initial), To: rampShare(plan.Final), Start: plan.Start, End: plan.End,
 			}}, nil
