@@ -20,7 +20,7 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 		list := strings.Repeat("[", depth) + strings.Repeat("]", depth)
 		var value any = 1
 		for range depth {
-			value = []any{value}
+			value = map[string]any{"a": value}
 		}
 		for part, f := range map[string]*store.Flag{
 			"client data": {Name: "flag", ClientData: targeting.JSON(`{"a": ` + list + `}`)},
