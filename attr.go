@@ -17,31 +17,31 @@ import (
 // must give an attribute in the same kind.
 type Attr = targeting.Attr
 
-// String gives an attribute whose value is text.
+// String returns an attribute whose value is text.
 func String(name, value string) Attr { return Attr{Name: name, Value: targeting.Text(value)} }
 
-// Int gives an attribute whose value is an int.
+// Int returns an attribute whose value is an int.
 func Int(name string, value int) Attr { return Attr{Name: name, Value: targeting.Int(int64(value))} }
 
-// Int64 gives an attribute whose value is an int.
+// Int64 returns an attribute whose value is an int.
 func Int64(name string, value int64) Attr { return Attr{Name: name, Value: targeting.Int(value)} }
 
-// Uint64 gives an attribute whose value is an int. It allocates for values beyond
+// Uint64 returns an attribute whose value is an int. It allocates for values beyond
 // the largest int64.
 func Uint64(name string, value uint64) Attr { return Attr{Name: name, Value: targeting.Uint(value)} }
 
-// Float64 gives an attribute whose value is a float.
+// Float64 returns an attribute whose value is a float.
 func Float64(name string, value float64) Attr {
 	return Attr{Name: name, Value: targeting.Float(value)}
 }
 
-// Bool gives an attribute whose value is true or false.
+// Bool returns an attribute whose value is true or false.
 func Bool(name string, value bool) Attr { return Attr{Name: name, Value: targeting.Bool(value)} }
 
-// Value gives an attribute with a value of any kind, such as a list.
+// Value returns an attribute with a value of any kind, such as a list.
 func Value(name string, value targeting.Value) Attr { return Attr{Name: name, Value: value} }
 
-// Any gives an attribute whose value is whatever [targeting.ValueOf] takes. The
+// Any returns an attribute whose value is whatever [targeting.ValueOf] takes. The
 // error matches [store.ErrInvalid].
 func Any(name string, value any) (Attr, error) {
 	v, err := targeting.ValueOf(value)
@@ -62,7 +62,7 @@ type scope struct {
 
 type scopeKey struct{}
 
-// Value gives the scope itself to scopeOf, also through contexts around it.
+// Value hands the scope itself to scopeOf, also through contexts around it.
 func (s *scope) Value(key any) any {
 	if key == (scopeKey{}) {
 		return s
@@ -95,7 +95,7 @@ func noteScope() {
 	}
 }
 
-// WithAttrs gives a context that carries attributes, beside those that ctx
+// WithAttrs returns a context that carries attributes, beside those that ctx
 // carries already, for all evaluations that get it. Of attributes of one name,
 // the one set last counts; one that is given with the call wins over all.
 func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
@@ -137,5 +137,5 @@ func appendAttrs(merged []Attr, lists ...[]Attr) []Attr {
 	return merged
 }
 
-// AttrsFrom gives the attributes that a context carries. Do not modify them.
+// AttrsFrom returns the attributes that a context carries. Do not modify them.
 func AttrsFrom(ctx context.Context) []Attr { return scopeOf(ctx).attrs }

@@ -17,7 +17,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// show gives attributes as text.
+// show returns attributes as text.
 func show(attrs []flipper.Attr) (texts []string) {
 	for _, attr := range attrs {
 		texts = append(texts, attr.Name+"="+attr.Value.String())

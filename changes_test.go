@@ -18,7 +18,7 @@ import (
 	"github.com/flipper-go/flipper/store/memory"
 )
 
-// follow lets a loop over the changes run, and gives what it yields.
+// follow lets a loop over the changes run, and returns what it yields.
 func follow(t *testing.T, c *flipper.FeatureFlagClient) (next func() string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

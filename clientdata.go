@@ -90,7 +90,7 @@ func holds(text targeting.JSON, data map[string]any) bool {
 	return true
 }
 
-// ClientData gives a flag's client data. Its values are nil, bool, int64,
+// ClientData returns a flag's client data. Its values are nil, bool, int64,
 // *big.Int (only beyond int64), float64, string, []any and map[string]any. If
 // there is no such flag, the error matches [store.ErrNotFound]; if another client
 // stored something else than an object, [store.ErrInvalid].
@@ -105,9 +105,9 @@ func (c *FeatureFlagClient) ClientData(ctx context.Context, name string) (map[st
 	return nil, fmt.Errorf("client data of flag %q: %w", name, err)
 }
 
-// Meta gives a flag's meta, the object of client_data, created_date, conditions
+// Meta returns a flag's meta, the object of client_data, created_date, conditions
 // and bucketer, as JSON text in the form of the Python client's get_meta.
-// [FeatureFlagClient.Get] gives the same as Go values. If there is no such
+// [FeatureFlagClient.Get] returns the same as Go values. If there is no such
 // flag, the error matches [store.ErrNotFound].
 func (c *FeatureFlagClient) Meta(ctx context.Context, name string) (targeting.JSON, error) {
 	f, err := c.store.Get(ctx, name)

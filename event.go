@@ -43,7 +43,7 @@ const (
 	PostSetRules      EventType = "post_set_rules"
 )
 
-// post gives the post event that belongs to a pre event.
+// post returns the post event that belongs to a pre event.
 func (t EventType) post() EventType {
 	return "post_" + EventType(strings.TrimPrefix(string(t), "pre_"))
 }

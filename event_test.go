@@ -25,7 +25,7 @@ func (f subscriberFunc) HandleEvent(ctx context.Context, event flipper.Event) er
 	return f(ctx, event)
 }
 
-// describe gives an event as text, to compare it.
+// describe returns an event as text, to compare it.
 func describe(e flipper.Event) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s enabled=%v data=%v", e.Type, e.Name, e.Enabled, e.ClientData)

@@ -130,7 +130,7 @@ func ExampleWithEvents() {
 	// created DARK_MODE
 }
 
-// newExample gives a client with a flag: enabled, and for those whose plan is
+// newExample returns a client with a flag: enabled, and for those whose plan is
 // "pro".
 func newExample() (*flipper.FeatureFlagClient, *flipper.FeatureFlag) {
 	features := flipper.New(memory.New(), flipper.WithLogger(slog.New(slog.DiscardHandler)))

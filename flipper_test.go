@@ -455,7 +455,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// list gives the names, those of unreadable flags with a mark.
+// list returns the names, those of unreadable flags with a mark.
 func list(tb testing.TB, c *flipper.FeatureFlagClient, opts ...flipper.ListOption) (names []string) {
 	tb.Helper()
 	for f, err := range c.List(tb.Context(), opts...) {

@@ -13,7 +13,7 @@ import (
 // off and it has no fallback.
 var ErrDisabled = errors.New("flag is off")
 
-// Guard gives a function that calls fn if the flag is on, and fallback with the
+// Guard returns a function that calls fn if the flag is on, and fallback with the
 // same argument if not. The flag is asked at every call, with the attributes that
 // the context carries. Without a fallback the function returns an error that
 // matches [ErrDisabled]. It is the Go form of the Python client's decorator
@@ -32,7 +32,7 @@ func Guard[In, Out any](flag *FeatureFlag, fn, fallback func(context.Context, In
 	}
 }
 
-// Choose gives on if the flag is on, and off if not. The values may be anything,
+// Choose returns on if the flag is on, and off if not. The values may be anything,
 // in particular two functions of the same type:
 //
 //	render := flipper.Choose(ctx, newPage, renderNew, renderOld)

@@ -24,7 +24,7 @@ var (
 	errStop = errors.New("not today")
 )
 
-// newClient gives a client whose store is empty and whose reports are dropped.
+// newClient returns a client whose store is empty and whose reports are dropped.
 func newClient(tb testing.TB, opts ...flipper.Option) *flipper.FeatureFlagClient {
 	tb.Helper()
 	return flipper.New(memory.New(), append([]flipper.Option{quiet()}, opts...)...)
@@ -71,7 +71,7 @@ func putStored(tb testing.TB, s store.Store, name, text string) {
 	must(tb, err)
 }
 
-// stored gives what a store has, in the stored form.
+// stored returns what a store has, in the stored form.
 func stored(tb testing.TB, s store.Store, name string) string {
 	tb.Helper()
 	f, err := s.Get(tb.Context(), name)

@@ -13,7 +13,7 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// WithPinnedFlags gives a context through which a flag keeps the state that it
+// WithPinnedFlags returns a context through which a flag keeps the state that it
 // had when it was first asked: it gives one answer for the same attributes, even
 // if it is changed, or cannot be had any more, or its bucketer draws random
 // numbers, or its ramp rises. The middleware gives every request such a context.
@@ -84,7 +84,7 @@ type pin struct {
 	random float64 // what its bucketer draws
 }
 
-// get gives what is pinned under the key, or nil.
+// get returns what is pinned under the key, or nil.
 func (p *pins) get(key pinKey) *pin {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,7 @@ func (p *pins) evaluate(ctx context.Context, key pinKey, f *store.Flag, err erro
 	return pinned.flag.Decide(p.request, nil)
 }
 
-// find gives the pin of a key, or nil. The caller holds p.mu, as that of the
+// find returns the pin of a key, or nil. The caller holds p.mu, as that of the
 // methods below does.
 func (p *pins) find(key pinKey) *pin {
 	if p.index != nil {

@@ -116,7 +116,7 @@ func (r *reporter) add(key cause) *atomic.Int64 {
 	return last
 }
 
-// lookUp gives the cause that counts for key, which beyond the bound is the one
+// lookUp returns the cause that counts for key, which beyond the bound is the one
 // that all of a kind share, and what is kept of it, if there is anything.
 func lookUp(causes map[cause]*atomic.Int64, key cause) (cause, *atomic.Int64) {
 	if last := causes[key]; last != nil || len(causes) < maxCauses {

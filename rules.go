@@ -211,7 +211,7 @@ func (c *FeatureFlagClient) changeRules(ctx context.Context, verb, name string, 
 	return nil
 }
 
-// applyRules gives a flag rules, once they are checked.
+// applyRules checks rules, and makes them the flag's.
 func (c *FeatureFlagClient) applyRules(ctx context.Context, f *store.Flag, d rules.Definition) error {
 	s, err := rules.New(f.Name, d)
 	if err != nil {

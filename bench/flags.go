@@ -51,7 +51,7 @@ func newSet(kind peers.Kind, n int) *set {
 	return s
 }
 
-// shuffled gives the names of all flags that are on, in random order.
+// shuffled returns the names of all flags that are on, in random order.
 func (s *set) shuffled() []string {
 	var names []string
 	for _, f := range s.flags {
@@ -76,7 +76,7 @@ var everybody = func() (all [users]user) {
 	return all
 }()
 
-// expected gives the Yes of a row whose answer depends on the user, in turn.
+// expected returns the Yes of a row whose answer depends on the user, in turn.
 func expected(answer func(u user) bool) func(n int) int {
 	var before [users + 1]int // how many of those before have a yes
 	for i, u := range everybody {
@@ -88,7 +88,7 @@ func expected(answer func(u user) bool) func(n int) int {
 	return func(n int) int { return n/users*before[users] + before[n%users] }
 }
 
-// stored gives the flags as Flipper stores them.
+// stored returns the flags as Flipper stores them.
 func stored(f peers.Flag) *store.Flag {
 	s := &store.Flag{Name: f.Name, Enabled: !f.Off}
 	switch f.Kind {
@@ -115,28 +115,28 @@ func fill(ctx context.Context, s store.Store, flags []peers.Flag) error {
 	return nil
 }
 
-// inMemory gives a store in memory, and its client.
+// inMemory returns a store in memory, and its client.
 func (r *runner) inMemory(flags []peers.Flag) (*memory.Store, *flipper.FeatureFlagClient, error) {
 	s := memory.New()
 	r.Cleanup(func() { _ = s.Close() })
 	return s, flipper.New(s), fill(r.Context(), s, flags)
 }
 
-// mirrored gives the client of a mirror of a store.
+// mirrored returns the client of a mirror of a store.
 func (r *runner) mirrored(inner store.Watcher) (*flipper.FeatureFlagClient, error) {
 	m := mirror.New(inner)
 	r.Cleanup(func() { _ = m.Close() })
 	return flipper.New(m), m.WaitReady(r.Context())
 }
 
-// inCache gives the client of a cache that holds what is asked for.
+// inCache returns the client of a cache that holds what is asked for.
 func (r *runner) inCache(inner store.Store) *flipper.FeatureFlagClient {
 	s := cached.New(inner)
 	r.Cleanup(func() { _ = s.Close() })
 	return flipper.New(s)
 }
 
-// inBolt gives the client of a file.
+// inBolt returns the client of a file.
 func (r *runner) inBolt(flags []peers.Flag) (*flipper.FeatureFlagClient, error) {
 	s, err := bolt.Open(filepath.Join(r.TempDir(), "flags.db"))
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *runner) inBolt(flags []peers.Flag) (*flipper.FeatureFlagClient, error) 
 	return flipper.New(s), fill(r.Context(), s, flags)
 }
 
-// inConsul gives the client of a store over a server, where flags are kept below
+// inConsul returns the client of a store over a server, where flags are kept below
 // a base key.
 func (r *runner) inConsul(agent *consultest.Agent, base string, flags []peers.Flag) (*flipper.FeatureFlagClient, error) {
 	s, err := consulstore.New(agent.Client(r), consulstore.WithBaseKey(base))
@@ -160,7 +160,7 @@ func (r *runner) inConsul(agent *consultest.Agent, base string, flags []peers.Fl
 	return flipper.New(s), s.WaitReady(r.Context())
 }
 
-// asPeer gives a client in the form in which the other libraries are asked, so
+// asPeer returns a client in the form in which the other libraries are asked, so
 // that its answers can be checked as theirs are.
 func asPeer(ctx context.Context, c *flipper.FeatureFlagClient) *peers.Client {
 	return &peers.Client{
@@ -174,7 +174,7 @@ func asPeer(ctx context.Context, c *flipper.FeatureFlagClient) *peers.Client {
 	}
 }
 
-// loadPeers gives the peers that have a kind, loaded and checked, by their place in
+// loadPeers returns the peers that have a kind, loaded and checked, by their place in
 // peers.All. Those of large sets leave out the slow ones.
 func (r *runner) loadPeers(kind peers.Kind, s *set, leaveOut func(peers.Peer) bool) (names []string, clients []*peers.Client, err error) {
 	for _, peer := range peers.All() {

@@ -104,7 +104,7 @@ func floorCache(s *set) (measure.Row, error) {
 	}}, nil
 }
 
-// hashed gives the text that a sticky rollout hashes: the JSON of the attributes
+// hashed returns the text that a sticky rollout hashes: the JSON of the attributes
 // that count, as Python writes it.
 func hashed(u user) []byte { return fmt.Appendf(nil, `[["user_id", %q]]`, u.id) }
 

@@ -17,7 +17,7 @@ import (
 // dash stands for what was not measured.
 const dash = "–"
 
-// nanoseconds gives a time with three digits or so. Of nothing it is a dash.
+// nanoseconds returns a time with three digits or so. Of nothing it is a dash.
 func nanoseconds(v float64) string {
 	switch {
 	case v <= 0:
@@ -32,7 +32,7 @@ func nanoseconds(v float64) string {
 	return fmt.Sprintf("%.1f ms", v/1e6)
 }
 
-// times gives a ratio. Of nothing it is a dash.
+// times returns a ratio. Of nothing it is a dash.
 func times(v float64) string {
 	if v <= 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return dash
@@ -40,7 +40,7 @@ func times(v float64) string {
 	return number(v, "×")
 }
 
-// number gives a number with its unit.
+// number returns a number with its unit.
 func number(v float64, unit string) string {
 	switch unit {
 	case "×":
@@ -56,7 +56,7 @@ func number(v float64, unit string) string {
 	return strings.TrimSpace(fmt.Sprintf("%.0f %s", v, unit))
 }
 
-// limit gives a goal's number, as it was set.
+// limit returns a goal's number, as it was set.
 func limit(v float64, unit string) string {
 	if unit == "×" {
 		return strconv.FormatFloat(v, 'f', -1, 64) + unit
@@ -67,7 +67,7 @@ func limit(v float64, unit string) string {
 	return number(v, unit)
 }
 
-// thousands gives a whole number with commas.
+// thousands returns a whole number with commas.
 func thousands(v float64) string {
 	text := strconv.FormatFloat(v, 'f', 0, 64)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -76,12 +76,12 @@ func thousands(v float64) string {
 	return text
 }
 
-// allocations gives how many there are, and of how many bytes.
+// allocations returns how many there are, and of how many bytes.
 func allocations(r measure.Result) string {
 	return fmt.Sprintf("%.0f / %s B", r.Allocations, thousands(r.Bytes))
 }
 
-// time gives the time of a row if it was measured.
+// time returns the time of a row if it was measured.
 func (r rowResults) time(name string) string {
 	for _, result := range r {
 		if result.Name == name {

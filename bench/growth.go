@@ -305,7 +305,7 @@ func memoryHeld(r *runner) error {
 	return nil
 }
 
-// heap gives what is reachable. It takes two collections: what has a finalizer, or
+// heap returns what is reachable. It takes two collections: what has a finalizer, or
 // is in a pool, outlives the first.
 func heap() uint64 {
 	runtime.GC()

@@ -148,7 +148,7 @@ func timeChecks(took *measure.Histogram, d time.Duration, ask func(i int) bool) 
 	runtime.KeepAlive(yes)
 }
 
-// whileChanging runs f while flags change, and gives how many did, in which time.
+// whileChanging runs f while flags change, and returns how many did, in which time.
 func whileChanging(ctx context.Context, s store.Store, all *set, f func()) (changed int, elapsed time.Duration) {
 	ctx, cancel := context.WithCancel(ctx)
 	began := time.Now()

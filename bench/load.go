@@ -35,7 +35,7 @@ func (r *runner) loads(what string, make func(clients int) []measure.Load) (map[
 // loadResults are the results of loads that were measured together.
 type loadResults []measure.LoadResult
 
-// find gives the result of a load.
+// find returns the result of a load.
 func (l loadResults) find(name string) measure.LoadResult {
 	for _, result := range l {
 		if result.Name == name {

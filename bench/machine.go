@@ -41,7 +41,7 @@ func thisMachine() machine {
 	}
 }
 
-// processor gives the name of the processor, as well as it can be had.
+// processor returns the name of the processor, as well as it can be had.
 func processor() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err == nil {
@@ -62,7 +62,7 @@ func system() string {
 	return strings.TrimSpace(string(text))
 }
 
-// modules gives the versions of what is compared.
+// modules returns the versions of what is compared.
 func modules() []string {
 	wanted := []string{"github.com/redis/go-redis/v9", "github.com/apache/thrift", "github.com/hashicorp/golang-lru/v2"}
 	for _, peer := range peers.All() {

@@ -138,7 +138,7 @@ func (r *runner) measure(what string, rows []measure.Row, goroutines ...int) (ro
 // rowResults are the results of rows that were measured together.
 type rowResults []measure.Result
 
-// find gives the result of a row.
+// find returns the result of a row.
 func (r rowResults) find(name string) measure.Result {
 	for _, result := range r {
 		if result.Name == name {

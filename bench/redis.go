@@ -92,7 +92,7 @@ func redisChecks(r *runner) error {
 	return nil
 }
 
-// client gives a load of so many clients, who ask for one thing after the other.
+// client returns a load of so many clients, who ask for one thing after the other.
 func client(name string, clients int, ask func(i int) error) measure.Load {
 	load := measure.Load{Name: name}
 	for start := range clients {
@@ -165,7 +165,7 @@ func redisLoading(r *runner) error {
 	return nil
 }
 
-// pipelineOfGets gives how many keys have a value.
+// pipelineOfGets returns how many keys have a value.
 func pipelineOfGets(ctx context.Context, client *redis.Client, keys []string) (n int, err error) {
 	gets, err := client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {

@@ -124,7 +124,7 @@ func (r *report) write(doc, results string) error {
 	return os.WriteFile(results, encoded, 0o644)
 }
 
-// json gives the results, with a line for each.
+// json returns the results, with a line for each.
 func (r *report) json() ([]byte, error) {
 	goals := slices.DeleteFunc(slices.Clone(r.goals), func(g goal) bool { return g.fact != "" })
 	var b bytes.Buffer
@@ -164,7 +164,7 @@ const (
 	endMarker   = "<!-- bench: end -->"
 )
 
-// split gives what comes before and after the tables in a file, markers included.
+// split returns what comes before and after the tables in a file, markers included.
 func split(doc string) (before, after []byte, err error) {
 	text, err := os.ReadFile(doc)
 	if err != nil {
@@ -188,7 +188,7 @@ func replace(doc string, text []byte) error {
 	return os.WriteFile(doc, slices.Concat(before, []byte("\n\n"), text, []byte("\n"), after), 0o644)
 }
 
-// markdown gives the tables.
+// markdown returns the tables.
 func (r *report) markdown() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Measured on %s, in %s.\n\n", r.began.UTC().Format("2 January 2006"), time.Since(r.began).Round(time.Second))

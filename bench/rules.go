@@ -199,7 +199,7 @@ func reportRule(r *runner, title, note, floorName string, results rowResults) {
 	r.report.table(t)
 }
 
-// fastest gives the least time of those rows.
+// fastest returns the least time of those rows.
 func (r rowResults) fastest(names []string) (least float64, name string) {
 	for _, n := range names {
 		if got := r.find(n).Nanoseconds(); name == "" || got < least {

@@ -35,7 +35,7 @@ func (f fixed) Get(context.Context, string) (*featureflagstore.FeatureFlagStoreI
 }
 
 // thriftService measures our service beside a server of the Thrift library that
-// always gives one answer, both asked by generated code.
+// always returns one answer, both asked by generated code.
 func thriftService(r *runner) error {
 	all := newSet(peers.Rule, 1_000)
 	s, _, err := r.inMemory(all.flags)
@@ -129,7 +129,7 @@ func startEcho(r *runner, item *featureflagstore.FeatureFlagStoreItem) (string, 
 	return transport.Addr().String(), nil
 }
 
-// dialer gives a function that makes generated clients, each with a connection.
+// dialer returns a function that makes generated clients, each with a connection.
 // They are closed before the server, which waits for that.
 func dialer(r *runner, address string) func() (*featureflagstore.FeatureFlagStoreClient, error) {
 	return func() (*featureflagstore.FeatureFlagStoreClient, error) {

@@ -34,7 +34,7 @@ import (
 // has a flag that cannot be stored. The error that wraps it says where.
 var ErrFormat = exchange.ErrFormat
 
-// Read reads exported flags, and gives them by name. The error matches [ErrFormat],
+// Read reads exported flags, and returns them by name. The error matches [ErrFormat],
 // or is that of r.
 func Read(r io.Reader) ([]*store.Flag, error) {
 	text, err := io.ReadAll(r)

@@ -52,7 +52,7 @@ func initial(t *testing.T) []*store.Flag {
 	return flags
 }
 
-// names gives those of the flags of a store.
+// names returns those of the flags of a store.
 func names(t *testing.T, s store.Store) []string {
 	t.Helper()
 	var all []string
@@ -63,7 +63,7 @@ func names(t *testing.T, s store.Store) []string {
 	return all
 }
 
-// over gives a store on a server, or on what pretends to be one.
+// over returns a store on a server, or on what pretends to be one.
 func over(t *testing.T, network, address string) *redisstore.Store {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Network: network, Addr: address})

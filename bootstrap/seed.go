@@ -23,7 +23,7 @@ type options struct {
 // default only a store without any flag is seeded.
 func WithAddMissing() Option { return func(o *options) { o.addMissing = true } }
 
-// Seed creates flags in a store that has none, and gives the names of those that it
+// Seed creates flags in a store that has none, and returns the names of those that it
 // has created. It never changes a flag that is there, readable or not, so several
 // instances of a program may seed one store at the same time: each flag is created
 // by one of them.

@@ -98,12 +98,12 @@ func (r *Recorder) Record(_ context.Context, i flipper.Impression) {
 	}
 }
 
-// Dropped gives the number of impressions that were dropped so far, because the
+// Dropped returns the number of impressions that were dropped so far, because the
 // queue was full, or the Recorder was closed, or could not be emptied by
 // [Recorder.Close] in time.
 func (r *Recorder) Dropped() uint64 { return r.dropped.Load() }
 
-// Failed gives the number of impressions in batches for which the handler returned
+// Failed returns the number of impressions in batches for which the handler returned
 // an error or panicked so far.
 func (r *Recorder) Failed() uint64 { return r.failed.Load() }
 

@@ -42,7 +42,7 @@ func (b *batches) handle(_ context.Context, batch []flipper.Impression) error {
 	return nil
 }
 
-// names gives the names in each batch, as one text.
+// names returns the names in each batch, as one text.
 func (b *batches) names() (all []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -73,7 +73,7 @@ func WithAllAttributes() Option { return func(o *options) { o.allAttributes = tr
 // The default is [slog.Default].
 func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
-// keep gives the attributes that are kept. The array of those given is its own.
+// keep returns the attributes that are kept. The array of those given is its own.
 func (o *options) keep(attrs []flipper.Attr) []flipper.Attr {
 	if o.allAttributes {
 		return attrs

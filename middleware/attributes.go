@@ -22,7 +22,7 @@ func Attributes(extractors ...Extractor) func(http.Handler) http.Handler {
 	}
 }
 
-// prepare gives the request with its flags pinned and with the attributes that
+// prepare returns the request with its flags pinned and with the attributes that
 // the extractors find. It copies the request only if it has to.
 func prepare(r *http.Request, extractors []Extractor) *http.Request {
 	var space [8]flipper.Attr // on the stack: WithPinnedFlags copies what it keeps

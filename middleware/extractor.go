@@ -24,7 +24,7 @@ import (
 //	handler = middleware.Attributes(userID)(handler)
 type Extractor func(r *http.Request) (attr flipper.Attr, ok bool)
 
-// Header gives the first value of a header as a text attribute. A header that is
+// Header returns the first value of a header as a text attribute. A header that is
 // sent empty gives empty text.
 func Header(name, header string) Extractor {
 	header = http.CanonicalHeaderKey(header)
@@ -37,7 +37,7 @@ func Header(name, header string) Extractor {
 	}
 }
 
-// Cookie gives the value of the first cookie of a name as a text attribute. A
+// Cookie returns the value of the first cookie of a name as a text attribute. A
 // cookie that is sent empty gives empty text.
 func Cookie(name, cookie string) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
@@ -49,7 +49,7 @@ func Cookie(name, cookie string) Extractor {
 	}
 }
 
-// Query gives the first value of a parameter of the URL's query as a text
+// Query returns the first value of a parameter of the URL's query as a text
 // attribute. A parameter without a value gives empty text.
 func Query(name, parameter string) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
@@ -64,7 +64,7 @@ func Query(name, parameter string) Extractor {
 	}
 }
 
-// PathValue gives what a wildcard of the router's pattern matched as a text
+// PathValue returns what a wildcard of the router's pattern matched as a text
 // attribute. Empty text counts as missing. Routers set it when they choose a
 // handler (see [http.Request.PathValue]), so it is there for what is inside a
 // route, but not for what is around the router.

@@ -26,7 +26,7 @@ func newClient(s store.Store, opts ...flipper.Option) *flipper.FeatureFlagClient
 	return flipper.New(s, append([]flipper.Option{flipper.WithLogger(slog.New(slog.DiscardHandler))}, opts...)...)
 }
 
-// newFlag gives an enabled flag of a new store.
+// newFlag returns an enabled flag of a new store.
 func newFlag(tb testing.TB, opts ...flipper.CreateOption) *flipper.FeatureFlag {
 	tb.Helper()
 	return createFlag(tb, newClient(memory.New()), "flag", opts...)

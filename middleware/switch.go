@@ -10,7 +10,7 @@ import (
 	"github.com/flipper-go/flipper"
 )
 
-// Switch gives a handler that hands each request to on if the flag is on, and to
+// Switch returns a handler that hands each request to on if the flag is on, and to
 // off if not. It is [Require] with a fallback, for handlers of equal rank.
 func Switch(flag *flipper.FeatureFlag, on, off http.Handler, opts ...Option) http.Handler {
 	return Require(flag, slices.Concat(opts, []Option{WithFallback(off)})...)(on)

@@ -31,7 +31,7 @@ func await(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// get gives the status and the text that a path answers with.
+// get returns the status and the text that a path answers with.
 func get(t *testing.T, address net.Addr, path string) string {
 	t.Helper()
 	return request(t, "http://"+address.String()+path, nil)
@@ -77,7 +77,7 @@ func parse(t *testing.T, answer string) map[string]*dto.MetricFamily {
 	return families
 }
 
-// value gives a gauge, a counter, or the count of a histogram, of the metric that
+// value returns a gauge, a counter, or the count of a histogram, of the metric that
 // has the labels, given as name and value in turn. There is none if ok is false.
 func value(families map[string]*dto.MetricFamily, name string, labels ...string) (v float64, ok bool) {
 	for _, metric := range families[name].GetMetric() {

@@ -75,7 +75,7 @@ func (m *monitor) run(ctx context.Context) {
 	}
 }
 
-// alsoAsked gives those who wait for the same probe.
+// alsoAsked returns those who wait for the same probe.
 func (m *monitor) alsoAsked() []chan<- struct{} {
 	var waiting []chan<- struct{}
 	for {
@@ -105,7 +105,7 @@ func (m *monitor) check(ctx context.Context) (state storeState, fresh bool) {
 	}
 }
 
-// current gives the state that the last probe found.
+// current returns the state that the last probe found.
 func (m *monitor) current() storeState {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -173,7 +173,7 @@ func (m *monitor) record(err error) {
 	}
 }
 
-// age gives how long ago the server last knew that the flags are current: 0 if it
+// age returns how long ago the server last knew that the flags are current: 0 if it
 // would have been told of every change, or reads ask the store itself. It does
 // not know that of a store that never answered.
 func (m *monitor) age() (age time.Duration, known bool) {

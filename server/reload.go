@@ -64,7 +64,7 @@ func LoadCertificates(files CertificateFiles, logger *slog.Logger) (*Certificate
 	return c, nil
 }
 
-// TLSConfig gives the configuration of a server, which always uses the newest
+// TLSConfig returns the configuration of a server, which always uses the newest
 // certificates, and asks for those of clients if there are authorities for them.
 func (c *Certificates) TLSConfig() *tls.Config {
 	return c.config(func(configs *tlsConfigs) *tls.Config { return configs.thrift })
@@ -85,7 +85,7 @@ func (c *Certificates) config(choose func(*tlsConfigs) *tls.Config) *tls.Config 
 	}
 }
 
-// Expiry gives the time until which the certificate in use is valid.
+// Expiry returns the time until which the certificate in use is valid.
 func (c *Certificates) Expiry() time.Time { return c.inUse.Load().expiry }
 
 // Reload takes up what is in the files now. If that cannot be used, the
@@ -162,7 +162,7 @@ func (c *Certificates) load() error {
 	return nil
 }
 
-// look gives what tells one version of the files from another. It follows links,
+// look returns what tells one version of the files from another. It follows links,
 // which is how Kubernetes changes the files of a secret.
 func (c *Certificates) look() ([]os.FileInfo, error) {
 	var seen []os.FileInfo

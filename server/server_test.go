@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = server.WithLogger(slog.New(slog.DiscardHandler))
 
-// start runs a server on free ports. stop ends it, and gives what Run returned.
+// start runs a server on free ports. stop ends it, and returns what Run returned.
 func start(t *testing.T, s store.Store, opts ...server.Option) (thrift, http net.Addr, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

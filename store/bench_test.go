@@ -13,7 +13,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// typical gives the stored form of a flag with two conditions, as many have.
+// typical returns the stored form of a flag with two conditions, as many have.
 func typical(tb testing.TB, name string) []byte {
 	tb.Helper()
 	text, err := store.Encode(&store.Flag{

@@ -56,5 +56,5 @@ func (e *UnreadableError) Error() string {
 // Is reports whether target is [ErrUnreadable].
 func (e *UnreadableError) Is(target error) bool { return target == ErrUnreadable }
 
-// Unwrap gives what is wrong with the stored form.
+// Unwrap returns what is wrong with the stored form.
 func (e *UnreadableError) Unwrap() error { return e.Err }

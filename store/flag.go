@@ -108,7 +108,7 @@ const (
 	fieldBucketer   = "bucketer"
 )
 
-// Clone gives a copy that can be modified. Its parts are immutable or copied.
+// Clone returns a copy that can be modified. Its parts are immutable or copied.
 func (f *Flag) Clone() *Flag {
 	clone := *f
 	clone.Conditions = slices.Clone(f.Conditions)
@@ -140,7 +140,7 @@ func ParseClientData(text targeting.JSON) (targeting.Value, error) {
 	return v, nil
 }
 
-// Encode gives the stored form of a flag: JSON that every Flipper client reads.
+// Encode returns the stored form of a flag: JSON that every Flipper client reads.
 // What was read and not changed is written as it was, including fields that this
 // module does not know. It refuses what could not be read back, with an error
 // that matches [ErrInvalid] and names the field.
@@ -154,7 +154,7 @@ func Encode(f *Flag) ([]byte, error) {
 	return []byte(f.stored.text), nil
 }
 
-// Normalize gives a flag as it would be if it were stored and read back, without
+// Normalize returns a flag as it would be if it were stored and read back, without
 // a revision, and refuses what [Encode] does. The result shares nothing with f
 // that can be modified.
 func Normalize(f *Flag) (*Flag, error) {
@@ -182,7 +182,7 @@ func Normalize(f *Flag) (*Flag, error) {
 	return normalized, nil
 }
 
-// fields gives the members of the stored form.
+// fields returns the members of the stored form.
 func (f *Flag) fields() ([]targeting.Field, error) {
 	var fields, meta []targeting.Field
 	enabled, created := enabledJSON(f.Enabled), createdJSON(f.Created)
@@ -222,7 +222,7 @@ func (f *Flag) fields() ([]targeting.Field, error) {
 	return targeting.SetField(fields, fieldMeta, targeting.JSON(targeting.AppendObject(nil, meta))), nil
 }
 
-// splitStored gives the members of a stored form and of its meta, in the space
+// splitStored returns the members of a stored form and of its meta, in the space
 // given if that is enough.
 func splitStored(fieldSpace, metaSpace []targeting.Field, text targeting.JSON) (fields, meta []targeting.Field, err error) {
 	if fields, meta, err = targeting.AppendFieldsWithin(fieldSpace, metaSpace, text, fieldMeta); err != nil {
@@ -356,7 +356,7 @@ func isFalseValue(text targeting.JSON) bool {
 	return v.Equal(targeting.Int(0))
 }
 
-// Meta gives the flag's meta as the Python client shows and writes it: the
+// Meta returns the flag's meta as the Python client shows and writes it: the
 // object of client_data, created_date, conditions and bucketer, with defaults
 // filled in and without what this module does not know.
 func (f *Flag) Meta() targeting.JSON {

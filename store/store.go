@@ -39,7 +39,7 @@ import (
 // store that owns a goroutine, a connection or a file has a Close method, which
 // is idempotent and waits; methods called after it fail with [ErrClosed].
 type Store interface {
-	// Get gives the flag. If there is none, the error matches [ErrNotFound]; if
+	// Get returns the flag. If there is none, the error matches [ErrNotFound]; if
 	// what is stored cannot be read, it is an [*UnreadableError].
 	Get(ctx context.Context, name string) (*Flag, error)
 
@@ -58,7 +58,7 @@ type Store interface {
 	// matches [ErrNotFound].
 	Delete(ctx context.Context, name string) error
 
-	// List gives all flags, sorted by name (in byte order), each once. A flag
+	// List returns all flags, sorted by name (in byte order), each once. A flag
 	// that is created or deleted during the loop may or may not be in it; every
 	// other flag is. The loop body may call the store, also to change it.
 	//
@@ -119,7 +119,7 @@ type Change struct {
 type Peeker interface {
 	Store
 
-	// Peek gives the flag as the store holds it in memory, or nil if the store
+	// Peek returns the flag as the store holds it in memory, or nil if the store
 	// knows that there is none. If known is false, only Get can tell. Peek
 	// neither blocks nor allocates.
 	Peek(name string) (f *Flag, known bool)

@@ -49,7 +49,7 @@ func Update(ctx context.Context, s Store, name string, change func(*Flag) error)
 	}
 }
 
-// updatePause gives a random pause after a lost race, so that writers spread out.
+// updatePause returns a random pause after a lost race, so that writers spread out.
 // It grows with how long an attempt takes, on this store, and with how many were
 // lost: writers that pause for less than an attempt takes run into each other
 // again.

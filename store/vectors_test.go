@@ -182,7 +182,7 @@ func decodeAt(t *testing.T, now time.Time, name string, raw []byte) (f *store.Fl
 	return f, err
 }
 
-// fields gives the texts of the item's fields and of its meta's.
+// fields returns the texts of the item's fields and of its meta's.
 func fields(t *testing.T, text targeting.JSON) map[string]targeting.JSON {
 	t.Helper()
 	all := map[string]targeting.JSON{}
@@ -206,7 +206,7 @@ func fields(t *testing.T, text targeting.JSON) map[string]targeting.JSON {
 	return all
 }
 
-// canonicalItem gives the item as Python writes it: the name and switch as they
+// canonicalItem returns the item as Python writes it: the name and switch as they
 // were stored, and the meta.
 func canonicalItem(t *testing.T, f *store.Flag, raw targeting.JSON) string {
 	t.Helper()

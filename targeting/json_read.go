@@ -42,7 +42,7 @@ type Field struct {
 	Value JSON
 }
 
-// GetField gives the text of a field's value, or "" if there is no such field.
+// GetField returns the text of a field's value, or "" if there is no such field.
 func GetField(fields []Field, name string) JSON {
 	for _, f := range fields {
 		if f.Name == name {

@@ -78,10 +78,10 @@ type Member struct {
 	Value Value
 }
 
-// Null gives null.
+// Null returns null.
 func Null() Value { return Value{} }
 
-// Bool gives true or false.
+// Bool returns true or false.
 func Bool(b bool) Value {
 	if b {
 		return Value{bits: 1, more: &boolKind}
@@ -89,10 +89,10 @@ func Bool(b bool) Value {
 	return Value{more: &boolKind}
 }
 
-// Int gives an int.
+// Int returns an int.
 func Int(i int64) Value { return Value{bits: uint64(i), more: &intKind} }
 
-// Uint gives an int. It allocates for values beyond the largest int64.
+// Uint returns an int. It allocates for values beyond the largest int64.
 func Uint(u uint64) Value {
 	if u > math.MaxInt64 {
 		return BigInt(new(big.Int).SetUint64(u))
@@ -100,7 +100,7 @@ func Uint(u uint64) Value {
 	return Int(int64(u))
 }
 
-// BigInt gives an int of any size. It copies i; nil gives 0.
+// BigInt returns an int of any size. It copies i; nil gives 0.
 func BigInt(i *big.Int) Value {
 	switch {
 	case i == nil:
@@ -111,19 +111,19 @@ func BigInt(i *big.Int) Value {
 	return Value{more: &composite{kind: KindInt, rare: &rareComposite{int: new(big.Int).Set(i)}}}
 }
 
-// Float gives a float. NaN and the infinities are values too, as in Python.
+// Float returns a float. NaN and the infinities are values too, as in Python.
 func Float(f float64) Value { return Value{bits: math.Float64bits(f), more: &floatKind} }
 
-// Text gives text. Python's text holds code points, so bytes that are not valid
+// Text returns text. Python's text holds code points, so bytes that are not valid
 // UTF-8 count as U+FFFD where the value is written or hashed.
 func Text(s string) Value { return Value{text: s, more: &textKind} }
 
-// List gives a list. It keeps values: do not modify it afterwards.
+// List returns a list. It keeps values: do not modify it afterwards.
 func List(values ...Value) Value {
 	return Value{more: &composite{kind: KindList, list: values}}
 }
 
-// Object gives an object whose keys are in the order given. Of a key given
+// Object returns an object whose keys are in the order given. Of a key given
 // twice, the last value counts, at the place of the first, as in Python.
 func Object(members ...Member) Value {
 	return Value{more: &composite{kind: KindObject, rare: &rareComposite{members: uniqueMembers(members)}}}
@@ -169,7 +169,7 @@ func hasDuplicateKey(members []Member) bool {
 // maxDepth bounds the nesting of lists and objects.
 const maxDepth = jsonscan.MaxDepth
 
-// ValueOf gives the value of a Go value: nil, bool, any int or uint type,
+// ValueOf returns the value of a Go value: nil, bool, any int or uint type,
 // *big.Int, float32 and float64, string, [json.Number], [json.RawMessage],
 // [JSON], a Value, and pointers, slices, arrays and maps with string keys of
 // such. The keys of a map are sorted. Anything else, bytes among them, and what
@@ -279,7 +279,7 @@ func (v Value) Kind() Kind {
 	return v.more.kind
 }
 
-// Any gives the value as a Go value: nil, bool, int64, *big.Int (only beyond
+// Any returns the value as a Go value: nil, bool, int64, *big.Int (only beyond
 // int64), float64, string, []any or map[string]any.
 func (v Value) Any() any {
 	switch v.Kind() {
@@ -344,7 +344,7 @@ func (v Value) bigInt() *big.Int {
 	return v.more.rare.int
 }
 
-// Elements gives the elements of a list, nil for other kinds. Do not modify it.
+// Elements returns the elements of a list, nil for other kinds. Do not modify it.
 func (v Value) Elements() []Value {
 	if v.Kind() != KindList {
 		return nil
@@ -352,7 +352,7 @@ func (v Value) Elements() []Value {
 	return v.more.list
 }
 
-// Members gives the members of an object in their order, nil for other kinds. Do
+// Members returns the members of an object in their order, nil for other kinds. Do
 // not modify it.
 func (v Value) Members() []Member {
 	if v.Kind() != KindObject {

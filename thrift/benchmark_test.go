@@ -119,7 +119,7 @@ func compare(b *testing.B, connections int, newService, newBare func() func() er
 	b.ReportMetric(results[1].P99/results[0].P99, "p99-ratio")
 }
 
-// replySize gives the size of the reply about the flag.
+// replySize returns the size of the reply about the flag.
 func replySize(b *testing.B, address, method string) int {
 	b.Helper()
 	conn := dial(b, address)
@@ -173,7 +173,7 @@ func (s opaqueStruct) Read(_ context.Context, in apache.TProtocol) error {
 	return err
 }
 
-// serveBare serves bare Thrift, with replies of a size, and gives the addresses of
+// serveBare serves bare Thrift, with replies of a size, and returns the addresses of
 // the buffered and the framed transport.
 func serveBare(b *testing.B, replySize int) map[bool]string {
 	b.Helper()

@@ -45,7 +45,7 @@ func (l *changeLog) end() string {
 	return l.epoch + "." + strconv.FormatUint(l.first+uint64(len(l.names)), 10)
 }
 
-// since gives what changed after a position, sorted and without duplicates, or
+// since returns what changed after a position, sorted and without duplicates, or
 // all if the log cannot tell.
 func (l *changeLog) since(position string) (names []string, all bool) {
 	epoch, number, found := strings.Cut(position, ".")

@@ -71,7 +71,7 @@ func newConnection(s *Server, conn net.Conn) *connection {
 	return c
 }
 
-// rawConn gives the connection below TLS, which closes at once: TLS says goodbye
+// rawConn returns the connection below TLS, which closes at once: TLS says goodbye
 // first, and a hostile client can make that wait.
 func rawConn(conn net.Conn) net.Conn {
 	if t, ok := conn.(*tls.Conn); ok {
@@ -256,7 +256,7 @@ func (c *connection) answerHeld() bool {
 	return true
 }
 
-// heldBody gives the reply to a request, or nil if only a call can tell. If it
+// heldBody returns the reply to a request, or nil if only a call can tell. If it
 // panics, a call may too, and answers that.
 func (c *connection) heldBody(r *getRequest) (body []byte) {
 	defer func() {
@@ -267,7 +267,7 @@ func (c *connection) heldBody(r *getRequest) (body []byte) {
 	return c.server.held.body(r.method, r.name)
 }
 
-// answer gives the reply to a request, and tells the observer. call is nil if
+// answer returns the reply to a request, and tells the observer. call is nil if
 // there is no such method.
 func (c *connection) answer(name string, method method, call call) apache.TStruct {
 	observer := c.server.observer

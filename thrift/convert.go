@@ -16,7 +16,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// item gives a flag as the six methods show it. The Python client needs every
+// item returns a flag as the six methods show it. The Python client needs every
 // field but the created date.
 func item(f *store.Flag) *featureflagstore.FeatureFlagStoreItem {
 	clientData := featureflagstore.JSON(f.ClientData)
@@ -57,7 +57,7 @@ func condition(c carta.Condition) featureflagstore.Condition {
 	return checks
 }
 
-// readMeta gives the change of a flag that sets its meta. now is when a ramp
+// readMeta returns the change of a flag that sets its meta. now is when a ramp
 // without a start begins.
 func readMeta(meta *featureflagstore.FeatureFlagStoreMeta, now time.Time) (func(*store.Flag) error, error) {
 	if meta == nil {

@@ -17,7 +17,7 @@ type deadlineReader struct {
 	set     bool // whether the connection has a deadline
 }
 
-// allow gives the reads from now on a time together, counted from the first of
+// allow returns the reads from now on a time together, counted from the first of
 // them; 0 is for ever.
 func (r *deadlineReader) allow(timeout time.Duration) {
 	r.timeout, r.pending = timeout, true

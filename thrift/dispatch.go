@@ -48,7 +48,7 @@ func (m method) thatWaits() method {
 	return m
 }
 
-// declared gives the exception that a result holds.
+// declared returns the exception that a result holds.
 func declared(err error) *featureflagstore.FlipperException {
 	if err == nil {
 		return nil

@@ -85,7 +85,7 @@ func newHeldReplies(s store.Peeker) *heldReplies {
 	return h
 }
 
-// body gives the reply about a flag without its header, or nil if only a call of
+// body returns the reply about a flag without its header, or nil if only a call of
 // the service can tell. Do not modify it.
 func (h *heldReplies) body(m *getMethod, name []byte) []byte {
 	shard := &h.shards[m.index][maphash.Bytes(h.seed, name)%replyShards]

@@ -154,7 +154,7 @@ func inUse() uint64 {
 	return m.HeapInuse + m.StackInuse
 }
 
-// growth gives how much the process had at most, above what it began with.
+// growth returns how much the process had at most, above what it began with.
 func (w *memoryWatch) growth() uint64 {
 	close(w.stop)
 	w.done.Wait()

@@ -161,7 +161,7 @@ func (m *message) beyond() error {
 	return errMessageSize
 }
 
-// release gives the message's share of the pending bytes back.
+// release returns the message's share of the pending bytes back.
 func (m *message) release() {
 	m.server.pending.give(m.taken)
 	m.taken = 0

@@ -127,7 +127,7 @@ func outcomeOfCode(code featureflagstore.ErrorCode) Outcome {
 	return OutcomeUnavailable
 }
 
-// observedMethod gives the name that an observer is told.
+// observedMethod returns the name that an observer is told.
 func observedMethod(name string) string {
 	if _, known := methods[name]; known {
 		return name

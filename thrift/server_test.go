@@ -146,7 +146,7 @@ func TestFragments(t *testing.T) {
 	}
 }
 
-// request gives an unframed binary call whose first argument is a name.
+// request returns an unframed binary call whose first argument is a name.
 func request(method string, id byte, name string) []byte {
 	b := []byte{0x80, 1, 0, 1, 0, 0, 0, byte(len(method))}
 	b = append(b, method...)

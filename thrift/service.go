@@ -177,7 +177,7 @@ func (s *Service) replace(ctx context.Context, flag *store.Flag) (stored *store.
 	}
 }
 
-// Get gives a flag, or NOT_FOUND, or UNREADABLE.
+// Get returns a flag, or NOT_FOUND, or UNREADABLE.
 func (s *Service) Get(ctx context.Context, name string) (*featureflagstore.FeatureFlagStoreItem, error) {
 	var flag *store.Flag
 	err := s.do(ctx, "Get", name, func(ctx context.Context) (err error) {
@@ -242,7 +242,7 @@ func (s *Service) delete(ctx context.Context, method, name string, missing error
 	return err
 }
 
-// List gives flags sorted by name, from the offset-th on, no more than limit.
+// List returns flags sorted by name, from the offset-th on, no more than limit.
 // Limit -1, which is also what a client that sends none means, gives all; 0
 // gives none. Other negative limits, and negative offsets, are INVALID. Flags
 // that cannot be read are left out, do not count, and are logged.

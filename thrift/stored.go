@@ -16,7 +16,7 @@ import (
 // forms.
 const pageSize = 256 << 10
 
-// GetStored gives a flag in its stored form, or NOT_FOUND, or UNREADABLE.
+// GetStored returns a flag in its stored form, or NOT_FOUND, or UNREADABLE.
 func (s *Service) GetStored(ctx context.Context, name string) (*featureflagstore.StoredFlag, error) {
 	var flag *featureflagstore.StoredFlag
 	err := s.do(ctx, "GetStored", name, func(ctx context.Context) error {
@@ -74,7 +74,7 @@ func (s *Service) DeleteStored(ctx context.Context, name string) error {
 	return s.delete(ctx, "DeleteStored", name, store.ErrNotFound)
 }
 
-// ListStored gives flags in their stored form, sorted by name, from the name
+// ListStored returns flags in their stored form, sorted by name, from the name
 // first on: as many as fit into a page of 256 KiB, and at least one. Flags that
 // cannot be read are among them, with the reason. Where continues_at is set,
 // there are more: it is the name to give for the next page.
@@ -108,7 +108,7 @@ func (s *Service) ListStored(ctx context.Context, first string) (*featureflagsto
 	return page, nil
 }
 
-// listedFlag gives the element of a page for what a store's list yields.
+// listedFlag returns the element of a page for what a store's list yields.
 func listedFlag(f *store.Flag, err error) (*featureflagstore.StoredFlag, error) {
 	if unreadable := (*store.UnreadableError)(nil); errors.As(err, &unreadable) {
 		reason := fmt.Sprint(unreadable.Err)

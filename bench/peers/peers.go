@@ -39,7 +39,7 @@ type Client struct {
 	Rule func(name, plan string) bool
 	// Sticky asks for a flag with a context made in the call, of the user's id.
 	Sticky func(name, user string) bool
-	// Handle gives a function that asks for one flag, whose name was looked up
+	// Handle returns a function that asks for one flag, whose name was looked up
 	// beforehand. It is nil where the library has no such thing.
 	Handle func(name string) func() bool
 	// Close ends what the library has begun.
@@ -74,7 +74,7 @@ func (p Peer) Has(kind Kind) bool {
 	return !p.PlainOnly
 }
 
-// All gives the peers.
+// All returns the peers.
 func All() []Peer {
 	return []Peer{
 		configCatSnapshot, configCat, growthBook, unleash, unleashWithMetrics, launchDarkly,

@@ -85,7 +85,7 @@ func TestEndToEnd(t *testing.T) {
 	shop.await(t, "/api/reviews", "Simply the best.")
 }
 
-// buildFlipper builds the command, and gives its path.
+// buildFlipper builds the command, and returns its path.
 func buildFlipper(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "flipper")

@@ -76,7 +76,7 @@ func startStorefront(t *testing.T, storeURL, lastGood string) *storefront {
 	return s
 }
 
-// get gives what the storefront answers to somebody with a plan. It does not keep
+// get returns what the storefront answers to somebody with a plan. It does not keep
 // the connection, so that none is left at the end.
 func (s *storefront) get(t *testing.T, path string) (status int, body string) {
 	t.Helper()

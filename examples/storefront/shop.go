@@ -27,7 +27,7 @@ var whoAsks = middleware.Attributes(
 
 func freePlan(*http.Request) (flipper.Attr, bool) { return flipper.String("plan", "free"), true }
 
-// newShop gives the pages and the API. It goes within whoAsks.
+// newShop returns the pages and the API. It goes within whoAsks.
 func newShop(features *flipper.FeatureFlagClient, client *openfeature.Client) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", middleware.Switch(Flags.NewHome.Flag(features),

@@ -18,7 +18,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// testShop gives a shop that asks the flags of a test.
+// testShop returns a shop that asks the flags of a test.
 func testShop(t *testing.T, features *flippertest.Client) http.Handler {
 	t.Helper()
 	api := isolated.NewAPI()
@@ -33,7 +33,7 @@ func testShop(t *testing.T, features *flippertest.Client) http.Handler {
 	return whoAsks(newShop(features.FeatureFlagClient, api.NewClient()))
 }
 
-// do makes a request, as somebody with a plan, or with none, and gives the answer.
+// do makes a request, as somebody with a plan, or with none, and returns the answer.
 func do(t *testing.T, shop http.Handler, method, path, plan string) (status int, body string) {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, path, nil)

@@ -127,20 +127,20 @@ func (c Command) start() (*Process, error) {
 	return p, nil
 }
 
-// PID gives the command's process id.
+// PID returns the command's process id.
 func (p *Process) PID() int { return p.pid }
 
-// Done gives a channel that is closed when the command has ended.
+// Done returns a channel that is closed when the command has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Wait waits until the command has ended. It gives an [*exec.ExitError] if that
+// Wait waits until the command has ended. It returns an [*exec.ExitError] if that
 // was not with status 0; a command that is killed has status 137.
 func (p *Process) Wait() error {
 	<-p.done
 	return p.err
 }
 
-// Output gives what the command has written to its standard output and standard
+// Output returns what the command has written to its standard output and standard
 // error so far.
 func (p *Process) Output() string { return p.output.String() }
 

@@ -39,7 +39,7 @@ type growing struct {
 	put  func(f *store.Flag)
 }
 
-// flagNumber gives a flag with two conditions, as many have.
+// flagNumber returns a flag with two conditions, as many have.
 func flagNumber(i int, enabled bool) *store.Flag {
 	return &store.Flag{
 		Name: fmt.Sprint("FLAG_", i), Enabled: enabled, Created: time.Unix(1_700_000_000, 0),

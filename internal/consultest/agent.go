@@ -125,7 +125,7 @@ func (o Options) start(t testing.TB, n int) []*Agent {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// freePorts gives ports that nobody listens on, neither by TCP nor, for serf, by
+// freePorts returns ports that nobody listens on, neither by TCP nor, for serf, by
 // UDP.
 func freePorts(t testing.TB, n int) []ports {
 	t.Helper()
@@ -205,7 +205,7 @@ func (a *Agent) configuration() map[string]any {
 	return c
 }
 
-// minorVersion gives the y of Consul's version 1.y.z, or 0.
+// minorVersion returns the y of Consul's version 1.y.z, or 0.
 func (a *Agent) minorVersion() int {
 	out, err := exec.Command(a.program, "version", "-format=json").Output()
 	if err != nil {
@@ -278,7 +278,7 @@ func newClient(t testing.TB, address, token string) (client *api.Client, stop fu
 	return c, transport.CloseIdleConnections
 }
 
-// Client gives a client for the server, with the root token. Its connections are
+// Client returns a client for the server, with the root token. Its connections are
 // closed when the test ends.
 func (a *Agent) Client(t testing.TB) *api.Client {
 	t.Helper()
@@ -289,7 +289,7 @@ func (a *Agent) Client(t testing.TB) *api.Client {
 	return NewClient(t, a.Address, token)
 }
 
-// NewClient gives a client for the server or proxy at an address. Its connections
+// NewClient returns a client for the server or proxy at an address. Its connections
 // are closed when the test ends.
 func NewClient(t testing.TB, address, token string) *api.Client {
 	t.Helper()

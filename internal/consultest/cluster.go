@@ -16,7 +16,7 @@ type Cluster struct {
 	t      testing.TB
 }
 
-// Leader gives the server that leads, as the servers that answer say.
+// Leader returns the server that leads, as the servers that answer say.
 func (c *Cluster) Leader() *Agent {
 	c.t.Helper()
 	for deadline := time.Now().Add(startPatience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -38,7 +38,7 @@ func (c *Cluster) Leader() *Agent {
 	return nil
 }
 
-// Followers gives the servers but one.
+// Followers returns the servers but one.
 func (c *Cluster) Followers(leader *Agent) []*Agent {
 	var others []*Agent
 	for _, a := range c.Agents {

@@ -73,7 +73,7 @@ func Write(w io.Writer, flags iter.Seq2[*store.Flag, error]) (n int, err error) 
 	return n, errors.Join(unreadable...)
 }
 
-// Read reads a file, checks that every flag in it can be stored, and gives them
+// Read reads a file, checks that every flag in it can be stored, and returns them
 // by name. The error matches [ErrFormat].
 func Read(text []byte) ([]*store.Flag, error) {
 	fields, err := members("the file", targeting.JSON(text))
@@ -108,7 +108,7 @@ func Read(text []byte) ([]*store.Flag, error) {
 	return flags, nil
 }
 
-// members gives the members of an object, each of which it has once.
+// members returns the members of an object, each of which it has once.
 func members(what string, text targeting.JSON) ([]targeting.Field, error) {
 	fields, err := targeting.SplitObject(text)
 	if err != nil {

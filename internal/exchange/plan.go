@@ -55,7 +55,7 @@ func ReadState(ctx context.Context, s store.Store) (State, error) {
 	return state, nil
 }
 
-// Plan gives the changes, by name, that bring a store from a state to having the
+// Plan returns the changes, by name, that bring a store from a state to having the
 // flags wanted; with prune, only these. The error is about flags that it cannot
 // replace, because what is there is unreadable; it matches [store.ErrUnreadable].
 func Plan(state State, wanted []*store.Flag, prune bool) ([]Change, error) {
@@ -88,7 +88,7 @@ func Plan(state State, wanted []*store.Flag, prune bool) ([]Change, error) {
 	return changes, errors.Join(errs...)
 }
 
-// Compare gives the change between two states of a flag, nil standing for none.
+// Compare returns the change between two states of a flag, nil standing for none.
 // ok is false if they are stored the same.
 func Compare(name string, before, after *store.Flag) (c Change, ok bool) {
 	c = Change{Name: name, Before: before, After: after}

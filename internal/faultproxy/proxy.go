@@ -85,10 +85,10 @@ func New(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr gives the address for clients, "127.0.0.1:port". It never changes.
+// Addr returns the address for clients, "127.0.0.1:port". It never changes.
 func (p *Proxy) Addr() string { return p.address }
 
-// Connections gives the number of connections that clients have open, as far as
+// Connections returns the number of connections that clients have open, as far as
 // the proxy knows.
 func (p *Proxy) Connections() int {
 	p.mu.Lock()

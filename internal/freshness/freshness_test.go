@@ -38,10 +38,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A writer is a plain client: it sets the flag, and gives when it began to.
+// A writer is a plain client: it sets the flag, and returns when it began to.
 type writer func(on bool) time.Time
 
-// A backend is started for a test. It gives the URL of the store, and a writer.
+// A backend is started for a test. It returns the URL of the store, and a writer.
 type backend func(t testing.TB) (url string, write writer)
 
 var backends = map[string]backend{"Redis": startRedis, "Consul": startConsul, "Thrift": startThrift}

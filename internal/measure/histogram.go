@@ -36,10 +36,10 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.total += other.total
 }
 
-// Count gives how many durations were added.
+// Count returns how many durations were added.
 func (h *Histogram) Count() uint64 { return h.total }
 
-// Quantile gives the duration that a share of all, from 0 to 1, does not exceed.
+// Quantile returns the duration that a share of all, from 0 to 1, does not exceed.
 // It is 0 if there are none.
 func (h *Histogram) Quantile(share float64) time.Duration {
 	want := uint64(share*float64(h.total) + 0.5)
@@ -52,7 +52,7 @@ func (h *Histogram) Quantile(share float64) time.Duration {
 	return 0
 }
 
-// bucket gives the bucket of a value: the values below perOctave have one each;
+// bucket returns the bucket of a value: the values below perOctave have one each;
 // after that each octave has perOctave buckets.
 func bucket(v uint64) int {
 	octave := bits.Len64(v >> octaveBits)
@@ -62,7 +62,7 @@ func bucket(v uint64) int {
 	return octave*perOctave + int(v>>(octave-1)) - perOctave
 }
 
-// middle gives the value in the middle of a bucket.
+// middle returns the value in the middle of a bucket.
 func middle(i int) time.Duration {
 	octave := i / perOctave
 	if octave == 0 {

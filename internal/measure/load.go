@@ -35,7 +35,7 @@ type LoadResult struct {
 	Allocations float64 `json:"allocations"`
 }
 
-// PerSecond gives how many answers all clients together get in a second.
+// PerSecond returns how many answers all clients together get in a second.
 func (r LoadResult) PerSecond() float64 {
 	if r.Rate.Median == 0 {
 		return 0

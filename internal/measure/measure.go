@@ -32,11 +32,11 @@ const fewest = 3
 type Row struct {
 	// Name is what the results say.
 	Name string
-	// Run does the thing n times, in one goroutine, and gives how often the answer
+	// Run does the thing n times, in one goroutine, and returns how often the answer
 	// was yes. It is called by several goroutines at the same time, so what it
 	// changes is its own.
 	Run func(n int) (yes int)
-	// Yes gives how often the answer of n has to be yes. The default is n: always.
+	// Yes returns how often the answer of n has to be yes. The default is n: always.
 	Yes func(n int) int
 	// Serial says that the row is timed in one goroutine only.
 	Serial bool
@@ -96,7 +96,7 @@ type Result struct {
 	Bytes       float64 `json:"bytes"`
 }
 
-// Nanoseconds gives the time of one operation in one goroutine.
+// Nanoseconds returns the time of one operation in one goroutine.
 func (r Result) Nanoseconds() float64 { return r.Times[1].Median }
 
 // Run measures rows. It fails if ctx ends, or if a row gives a wrong answer.
@@ -227,7 +227,7 @@ func collect() {
 	}
 }
 
-// allocations gives how many allocations, and of how many bytes, one of n
+// allocations returns how many allocations, and of how many bytes, one of n
 // operations makes. Other goroutines allocate too, so it is the least of several
 // attempts.
 func allocations(run func(n int) int, n int) (count, bytes float64) {

@@ -37,7 +37,7 @@ func (t Time) Spread() float64 {
 
 func (s sample) spoiltBy() float64 { return s.others }
 
-// Keep gives the samples during which others, as [Others] tells, used at most 15 %
+// Keep returns the samples during which others, as [Others] tells, used at most 15 %
 // of a processor, or, if those are fewer than three, the three during which they
 // used least; noisy says so. It reorders samples.
 func Keep[T any](samples []T, others func(T) float64) (kept []T, noisy bool) {
@@ -65,10 +65,10 @@ func summarize(samples []sample) Time {
 	}
 }
 
-// Median gives the median of values. Of none it is 0.
+// Median returns the median of values. Of none it is 0.
 func Median(values []float64) float64 { return quantile(slices.Sorted(slices.Values(values)), 0.5) }
 
-// quantile gives the value below which a share of the sorted values is, between
+// quantile returns the value below which a share of the sorted values is, between
 // two of them by proportion.
 func quantile(sorted []float64, share float64) float64 {
 	if len(sorted) == 0 {

@@ -22,7 +22,7 @@ func maxEdits(a, b string) int {
 	return max(utf8.RuneCountInString(a), utf8.RuneCountInString(b)) / 3
 }
 
-// Names gives the names with the least distance to what was given, regardless of
+// Names returns the names with the least distance to what was given, regardless of
 // case, if that is a third of the longer name's length at most: sorted, and three
 // at most.
 func Names(given string, names []string) []string {

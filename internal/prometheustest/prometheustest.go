@@ -101,7 +101,7 @@ func (s *Server) get(path string, result any) error {
 	return json.NewDecoder(response.Body).Decode(result)
 }
 
-// Query evaluates an expression now. It gives the values by the labels, written
+// Query evaluates an expression now. It returns the values by the labels, written
 // as in {a="1",b="2"}, without those that Prometheus itself adds.
 func (s *Server) Query(expression string) (map[string]string, error) {
 	var answer struct {
@@ -140,7 +140,7 @@ func (s *Server) Await(expression string, want map[string]string) {
 	})
 }
 
-// Alerts gives the names of the alerts in the rules, once all of them were
+// Alerts returns the names of the alerts in the rules, once all of them were
 // evaluated, and fails the test if one of them cannot be.
 func (s *Server) Alerts() (names []string) {
 	s.t.Helper()

@@ -33,7 +33,7 @@ import (
 // both sides of a ratio suffer from it.
 const tenfold = 10
 
-// filled gives a store with n flags that are on for all, one with a rule and one
+// filled returns a store with n flags that are on for all, one with a rule and one
 // with a sticky rollout.
 func filled(t *testing.T, n int) *memory.Store {
 	t.Helper()

@@ -126,7 +126,7 @@ func (s *Server) stands(ctx context.Context, replicas int) error {
 	return nil
 }
 
-// Client gives a client of the cluster, which is closed with the test. It has the
+// Client returns a client of the cluster, which is closed with the test. It has the
 // client's defaults, but for what change changes.
 func (c *Cluster) Client(t testing.TB, change ...func(*redis.ClusterOptions)) *redis.ClusterClient {
 	t.Helper()
@@ -142,7 +142,7 @@ func (c *Cluster) Client(t testing.TB, change ...func(*redis.ClusterOptions)) *r
 	return client
 }
 
-// Master gives the server that now is the master of a key.
+// Master returns the server that now is the master of a key.
 func (c *Cluster) Master(t testing.TB, key string) *Server {
 	t.Helper()
 	var found *Server
@@ -214,7 +214,7 @@ func (s *Server) knowsMaster(ctx context.Context, slot int, master *Server) erro
 	return fmt.Errorf("%s: %v", s.address, shards)
 }
 
-// Slot gives the slot of a key.
+// Slot returns the slot of a key.
 func (c *Cluster) Slot(t testing.TB, key string) int {
 	t.Helper()
 	slot, err := strconv.Atoi(c.Servers[0].do("cluster", "keyslot", key))
@@ -224,7 +224,7 @@ func (c *Cluster) Slot(t testing.TB, key string) int {
 	return slot
 }
 
-// ID gives the server's id in its cluster.
+// ID returns the server's id in its cluster.
 func (s *Server) ID() string {
 	s.t.Helper()
 	return s.do("cluster", "myid")

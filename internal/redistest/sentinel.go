@@ -79,7 +79,7 @@ func startSentinel(t testing.TB, host, masterPort string) *Server {
 	}
 }
 
-// Client gives a client that asks the Sentinel for the master. It is closed with
+// Client returns a client that asks the Sentinel for the master. It is closed with
 // the test. It has the client's defaults, but for what change changes.
 func (set *SentinelSet) Client(t testing.TB, change ...func(*redis.FailoverOptions)) *redis.Client {
 	t.Helper()
@@ -115,7 +115,7 @@ func (set *SentinelSet) AwaitFailover(t testing.TB, before *Server) {
 	})
 }
 
-// Master gives the server that the Sentinel names as the master.
+// Master returns the server that the Sentinel names as the master.
 func (set *SentinelSet) Master() *Server {
 	answer := set.Sentinel.do("sentinel", "get-master-addr-by-name", masterName)
 	for _, s := range set.Servers {

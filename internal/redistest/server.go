@@ -143,13 +143,13 @@ func (s *Server) options() *redis.Options {
 	}
 }
 
-// Addr gives the path of the server's unix socket, or its host and port.
+// Addr returns the path of the server's unix socket, or its host and port.
 func (s *Server) Addr() string { return s.address }
 
-// Network gives "unix" or "tcp".
+// Network returns "unix" or "tcp".
 func (s *Server) Network() string { return s.network }
 
-// Client gives a client of the server, which is closed with the test. It has the
+// Client returns a client of the server, which is closed with the test. It has the
 // client's defaults, but for what change changes.
 func (s *Server) Client(t testing.TB, change ...func(*redis.Options)) *redis.Client {
 	t.Helper()
@@ -196,7 +196,7 @@ func (s *Server) Stop() { s.process.Stop() }
 // Continue ends what [Server.Stop] has begun.
 func (s *Server) Continue() { s.process.Continue() }
 
-// freeAddresses gives addresses of the loopback interface that nobody listens on.
+// freeAddresses returns addresses of the loopback interface that nobody listens on.
 func freeAddresses(t testing.TB, n int) []string {
 	t.Helper()
 	var addresses []string
@@ -216,7 +216,7 @@ func port(address string) string {
 	return port
 }
 
-// await waits until check gives no error.
+// await waits until check returns no error.
 func await(t testing.TB, what string, check func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -24,7 +24,7 @@ const (
 // notOurs are directories that hold what is built or kept by tools.
 var notOurs = []string{".git", ".cache", "bin", "node_modules"}
 
-// files gives the paths of the repository's files that keep wants, relative to
+// files returns the paths of the repository's files that keep wants, relative to
 // its root and with slashes.
 func files(t *testing.T, keep func(path string) bool) []string {
 	t.Helper()

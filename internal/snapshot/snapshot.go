@@ -55,7 +55,7 @@ var (
 	hiddenRoot = &root{table: newTable(0), version: math.MaxUint64, hidden: true}
 )
 
-// Load gives the present state. While the Map is hidden, that is a view that knows
+// Load returns the present state. While the Map is hidden, that is a view that knows
 // nothing.
 func (m *Map) Load() View {
 	if r := m.shown.Load(); r != nil {
@@ -64,7 +64,7 @@ func (m *Map) Load() View {
 	return View{emptyRoot}
 }
 
-// Held gives the present state, hidden or not. It is for the store that the Map
+// Held returns the present state, hidden or not. It is for the store that the Map
 // belongs to.
 func (m *Map) Held() View { return View{m.load()} }
 
@@ -208,19 +208,19 @@ func withoutName(unreadable map[string]*store.UnreadableError, name string) map[
 // A View is one state of a [Map], which never changes.
 type View struct{ root *root }
 
-// Version gives a number that identifies the view among those of its Map: if it is
+// Version returns a number that identifies the view among those of its Map: if it is
 // that of another one, both say the same of every flag. So what a view has said
 // can be kept without keeping the view, which holds flags that were replaced. It
 // is never 0. A view that knows nothing has the largest number, which fits into 64
 // bits where those of others fit into 63.
 func (v View) Version() uint64 { return v.root.version }
 
-// Len gives the number of flags, unreadable ones included.
+// Len returns the number of flags, unreadable ones included.
 func (v View) Len() int { return v.root.len() }
 
 func (r *root) len() int { return r.count + len(r.unreadable) }
 
-// Find gives the flag, or nil if there is none, or it is unreadable, or the view
+// Find returns the flag, or nil if there is none, or it is unreadable, or the view
 // knows nothing: [View.Peek] tells which. It neither blocks nor allocates.
 func (v View) Find(name string) *store.Flag { return v.root.find(name) }
 
@@ -239,7 +239,7 @@ func (r *root) knowsNone(name string) bool {
 	return !unreadable && !r.hidden
 }
 
-// Get gives the flag, the bare [store.ErrNotFound], or the
+// Get returns the flag, the bare [store.ErrNotFound], or the
 // [*store.UnreadableError]; a view of a hidden Map gives the bare
 // [store.ErrUnavailable]. It does not allocate.
 func (v View) Get(name string) (*store.Flag, error) {
@@ -255,7 +255,7 @@ func (v View) Get(name string) (*store.Flag, error) {
 	return nil, store.ErrNotFound
 }
 
-// Names gives all names, sorted, those of unreadable flags included. The slice is
+// Names returns all names, sorted, those of unreadable flags included. The slice is
 // shared: do not modify it.
 func (v View) Names() []string {
 	if names := v.root.names.Load(); names != nil {

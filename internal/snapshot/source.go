@@ -10,13 +10,13 @@ import "github.com/flipper-go/flipper/store"
 type Source interface {
 	store.Peeker
 
-	// Snapshots gives the Map if asked is the store itself. It gives nil if asked
+	// Snapshots returns the Map if asked is the store itself. It returns nil if asked
 	// is another store that has the method by embedding this one, and whose own
 	// Get and Peek must not be passed by.
 	Snapshots(asked store.Store) *Map
 }
 
-// Of gives the Map that a store answers from, to be read and never written to, or
+// Of returns the Map that a store answers from, to be read and never written to, or
 // nil if the store is not a [Source].
 func Of(s store.Store) *Map {
 	if source, ok := s.(Source); ok {

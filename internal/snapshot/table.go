@@ -56,10 +56,10 @@ const (
 	tagBits = 7
 )
 
-// tagOf gives the tag of a name's hash, which has the high bit.
+// tagOf returns the tag of a name's hash, which has the high bit.
 func tagOf(hash uint64) uint64 { return hash&(1<<tagBits-1) | 1<<tagBits }
 
-// find gives the flag of a name, or nil.
+// find returns the flag of a name, or nil.
 func (t *table) find(name string) *store.Flag {
 	hash := hashName(name)
 	n := hash >> t.shift
@@ -69,7 +69,7 @@ func (t *table) find(name string) *store.Flag {
 	return nil
 }
 
-// place gives where the flag of a name is, or nil.
+// place returns where the flag of a name is, or nil.
 func (s *shard) place(hash uint64, name string) **store.Flag {
 	for i := hash >> tagBits; ; i++ {
 		g := &s[i%shardGroups]
@@ -108,7 +108,7 @@ func (s *shard) add(hash uint64, f *store.Flag) {
 	}
 }
 
-// all gives the flags of the table, in no order.
+// all returns the flags of the table, in no order.
 func (t *table) all(yield func(*store.Flag) bool) {
 	for _, p := range t.pages {
 		for _, s := range p {
@@ -126,12 +126,12 @@ func (t *table) all(yield func(*store.Flag) bool) {
 	}
 }
 
-// newTable gives a table with room for count flags.
+// newTable returns a table with room for count flags.
 func newTable(count int) table {
 	return newShards(bits.Len(uint(max(count-1, 0) / shardLoad)))
 }
 
-// newShards gives a table of 1 << n empty shards.
+// newShards returns a table of 1 << n empty shards.
 func newShards(n int) table {
 	t := table{pages: make([]*page, max(1<<n/pageShards, 1)), shift: uint8(64 - n)}
 	for i := range t.pages {
@@ -145,7 +145,7 @@ func newShards(n int) table {
 
 func (t *table) shards() int { return 1 << (64 - t.shift) }
 
-// shard gives where the table has the shard of a hash.
+// shard returns where the table has the shard of a hash.
 func (t *table) shard(hash uint64) **shard {
 	n := hash >> t.shift
 	return &t.pages[n/pageShards][n%pageShards]
@@ -160,7 +160,7 @@ func (t *table) own(hash uint64) {
 	*p = &owned
 }
 
-// with gives a table that has the flag too. It leaves t as it is.
+// with returns a table that has the flag too. It leaves t as it is.
 func (t table) with(f *store.Flag) table {
 	hash := hashName(f.Name)
 	t.own(hash)
@@ -171,7 +171,7 @@ func (t table) with(f *store.Flag) table {
 	return t
 }
 
-// without gives a table that has no flag of the name. It leaves t as it is.
+// without returns a table that has no flag of the name. It leaves t as it is.
 func (t table) without(name string) table {
 	if t.find(name) == nil {
 		return t

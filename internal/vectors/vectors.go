@@ -17,7 +17,7 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// Cases gives the cases of a file, such as "hashing.json", decoded into T.
+// Cases returns the cases of a file, such as "hashing.json", decoded into T.
 func Cases[T any](t testing.TB, file string) []T {
 	t.Helper()
 	_, here, _, _ := runtime.Caller(0)

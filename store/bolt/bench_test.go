@@ -12,7 +12,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// fill makes flags without waiting for the disk, and gives the file's path.
+// fill makes flags without waiting for the disk, and returns the file's path.
 func fill(b *testing.B, n int) string {
 	b.Helper()
 	path := newPath(b)
@@ -57,7 +57,7 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// commits gives how many transactions there were.
+// commits returns how many transactions there were.
 func commits(b *testing.B, s *Store) int {
 	b.Helper()
 	tx, err := s.db.Begin(false)

@@ -223,7 +223,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return s.do(&write{ctx: ctx, name: name})
 }
 
-// List is what [store.Store] asks for. It gives the flags as they are when the
+// List is what [store.Store] asks for. It returns the flags as they are when the
 // loop begins, from memory.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {

@@ -280,7 +280,7 @@ func oldFile(t *testing.T, path string, values map[string]string) {
 	must(t, db.Close())
 }
 
-// TestOldFile reads a file of the first format as it is, and gives it checksums with
+// TestOldFile reads a file of the first format as it is, and adds checksums with
 // the first write.
 func TestOldFile(t *testing.T) {
 	path := newPath(t)
@@ -328,7 +328,7 @@ func TestOldFile(t *testing.T) {
 	}
 }
 
-// TestRevisionsAfterDamage gives no revision twice, whatever became of the bucket's
+// TestRevisionsAfterDamage never sees a revision twice, whatever became of the bucket's
 // sequence.
 func TestRevisionsAfterDamage(t *testing.T) {
 	for _, sequence := range []uint64{0, 1, 2, 1<<64 - 1} {

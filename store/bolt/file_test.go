@@ -19,7 +19,7 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// content gives the bytes of a file that make writes.
+// content returns the bytes of a file that make writes.
 func content(t *testing.T, options *bbolt.Options, makeIt func(tx *bbolt.Tx) error) []byte {
 	t.Helper()
 	path := newPath(t)
@@ -47,7 +47,7 @@ func readFile(t *testing.T, path string) []byte {
 	return content
 }
 
-// flagsFile gives the bytes of a file with flags enough for a tree of pages, some
+// flagsFile returns the bytes of a file with flags enough for a tree of pages, some
 // on pages of their own, and with free pages.
 func flagsFile(t *testing.T) []byte {
 	t.Helper()

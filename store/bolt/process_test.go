@@ -81,17 +81,17 @@ func childHolds(path string) error {
 	return s.Close()
 }
 
-// operation gives the write of a number.
+// operation returns the write of a number.
 func operation(n int) (name string, isDelete bool) {
 	return fmt.Sprintf("FLAG%d", n%7), n%10 == 9
 }
 
-// numbered gives client data in which each part tells the write's number.
+// numbered returns client data in which each part tells the write's number.
 func numbered(n int) targeting.JSON {
 	return targeting.JSON(fmt.Sprintf(`{"n": [%s%d]}`, strings.Repeat(fmt.Sprintf("%d, ", n), 300), n))
 }
 
-// stateAfter gives what the flags are after the writes up to number n.
+// stateAfter returns what the flags are after the writes up to number n.
 func stateAfter(n int) map[string]targeting.JSON {
 	state := map[string]targeting.JSON{}
 	for i := max(0, n-100); i <= n; i++ { // each flag is written in any 70
@@ -180,7 +180,7 @@ func TestKillWhileMaking(t *testing.T) {
 }
 
 // killed starts a process that writes, kills it some time after it has made so
-// many writes, and gives the numbers of the writes it printed.
+// many writes, and returns the numbers of the writes it printed.
 func killed(t *testing.T, path string, from int, after time.Duration, writes int) []int {
 	t.Helper()
 	cmd := child(t, fmt.Sprintf("write %s %d", path, from))

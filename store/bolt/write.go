@@ -64,7 +64,7 @@ func (s *Store) write() {
 	}
 }
 
-// gather gives the write and those of other callers that wait already.
+// gather returns the write and those of other callers that wait already.
 func (s *Store) gather(first *write) []*write {
 	batch := []*write{first}
 	for len(batch) < maxBatch {

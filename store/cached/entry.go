@@ -71,7 +71,7 @@ func (s *Store) isFresh(e *entry) bool {
 	return !e.outdated.Load() && (s.trusted.Load() || s.now() < e.expires)
 }
 
-// age gives how long ago the entry was last known to be current.
+// age returns how long ago the entry was last known to be current.
 func (s *Store) age(e *entry) time.Duration {
 	if s.trusted.Load() && !e.outdated.Load() {
 		return 0

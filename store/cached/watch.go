@@ -63,7 +63,7 @@ func (s *Store) follow(w store.Watcher) {
 	}
 }
 
-// followOnce follows one watch, and gives its last error.
+// followOnce follows one watch, and returns its last error.
 func (s *Store) followOnce(w store.Watcher) (last error) {
 	for change, err := range w.Watch(s.ctx) {
 		last = err

@@ -24,7 +24,7 @@ import (
 	consulstore "github.com/flipper-go/flipper/store/consul"
 )
 
-// newServer serves until the test ends, and gives the address.
+// newServer serves until the test ends, and returns the address.
 func newServer(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

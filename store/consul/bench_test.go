@@ -20,7 +20,7 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// filled gives a store that holds n flags.
+// filled returns a store that holds n flags.
 func filled(b *testing.B, n int, opts ...consulstore.Option) (s *consulstore.Store, client *api.Client, base string, names []string) {
 	b.Helper()
 	agent := consultest.Options{Memory: true}.Start(b)

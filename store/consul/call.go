@@ -78,7 +78,7 @@ func (s *Store) unavailable(err error) error {
 	return fmt.Errorf("%w: %w%s", store.ErrUnavailable, err, hint)
 }
 
-// contextError gives why a context ended, matching both its error and its cause.
+// contextError returns why a context ended, matching both its error and its cause.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, err) {
@@ -106,7 +106,7 @@ func isTooLarge(err error) bool {
 	return strings.Contains(err.Error(), "too large")
 }
 
-// query gives the options of a read. Reads are consistent: what they show
+// query returns the options of a read. Reads are consistent: what they show
 // includes every change that was acknowledged before they began. It costs the
 // leader a round of heartbeats.
 func (s *Store) query(ctx context.Context) *api.QueryOptions {

@@ -175,7 +175,7 @@ func (w *watchdog) end() {
 	w.told = nil
 }
 
-// losses gives how often Watch told that the connection is lost, and how often
+// losses returns how often Watch told that the connection is lost, and how often
 // that everything may have changed.
 func (w *watchdog) losses() (errs, alls int) {
 	w.mu.Lock()
@@ -214,7 +214,7 @@ func (w *watchdog) converge(enabled bool) time.Duration {
 	return took
 }
 
-// onceSwitchedOff gives attempts to switch the flag off, of which one counts: a
+// onceSwitchedOff returns attempts to switch the flag off, of which one counts: a
 // leader that hung goes on with one that was given up, and must not undo what was
 // written since.
 func onceSwitchedOff(t *testing.T, client *api.Client, base string) (attempt func() error) {

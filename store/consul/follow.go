@@ -140,7 +140,7 @@ type status struct {
 	err       error     // why it did, the last time
 }
 
-// now gives the time of the store's clock, which our own calls advance.
+// now returns the time of the store's clock, which our own calls advance.
 func (s *Store) now() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

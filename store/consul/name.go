@@ -49,7 +49,7 @@ func checkKey(key string) error {
 
 func (s *Store) key(name string) string { return s.prefix + name }
 
-// nameOf gives the name of the flag with a key; ok is false for what cannot be
+// nameOf returns the name of the flag with a key; ok is false for what cannot be
 // one.
 func (s *Store) nameOf(key string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(key, s.prefix)

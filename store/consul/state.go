@@ -164,7 +164,7 @@ func (s *Store) merge(all map[string]*state, began uint64, at time.Time) (news, 
 	return news || len(changed) > 0, unsettled
 }
 
-// entryFlags gives the flags in the form of a list, in no order.
+// entryFlags returns the flags in the form of a list, in no order.
 func entryFlags(entries map[string]entry) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		for _, e := range entries {
@@ -192,7 +192,7 @@ func (s *Store) states(pairs api.KVPairs, known map[string]*state) map[string]*s
 	return all
 }
 
-// sortedFlags gives the flags in the form of a list.
+// sortedFlags returns the flags in the form of a list.
 func sortedFlags(all map[string]*state) iter.Seq2[*store.Flag, error] {
 	names := make([]string, 0, len(all))
 	for name := range all {

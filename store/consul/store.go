@@ -165,7 +165,7 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return newState(name, pair).get()
 }
 
-// List is what [store.Store] asks for. It gives the flags as they are when the
+// List is what [store.Store] asks for. It returns the flags as they are when the
 // loop begins, from memory, and asks the server only until all flags were
 // fetched.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {

@@ -42,7 +42,7 @@ func (s *Store) takeTurn(ctx context.Context, name string) (release func(), err 
 	}
 }
 
-// overtaken gives what the server has answered to another call of ours about a
+// overtaken returns what the server has answered to another call of ours about a
 // flag since a time of Store.clock; ok is false if there was none.
 func (s *Store) overtaken(name string, since uint64) (st *state, ok bool) {
 	s.mu.Lock()

@@ -187,7 +187,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	}
 }
 
-// heldIndex gives the index of the flag in memory, or 0.
+// heldIndex returns the index of the flag in memory, or 0.
 func (s *Store) heldIndex(name string) uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,7 +203,7 @@ var (
 	errMissing = errors.New("key does not exist")
 )
 
-// transaction does all of some operations or none, and gives the pairs that they
+// transaction does all of some operations or none, and returns the pairs that they
 // read or wrote, one at least.
 func (s *Store) transaction(ctx context.Context, ops ...*api.KVTxnOp) ([]*api.KVPair, error) {
 	var txn api.TxnOps

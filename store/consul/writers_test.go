@@ -515,7 +515,7 @@ func TestLarge(t *testing.T) {
 	}
 }
 
-// sized gives a flag whose stored form has a number of bytes.
+// sized returns a flag whose stored form has a number of bytes.
 func sized(t *testing.T, name string, size int) *store.Flag {
 	t.Helper()
 	f := &store.Flag{Name: name, ClientData: `{"filling": ""}`}

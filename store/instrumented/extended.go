@@ -12,7 +12,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// extended gives the calls with the further methods that the store within has.
+// extended returns the calls with the further methods that the store within has.
 // Whether a store is a Watcher, a Peeker or a Dated is asked of its type, so there
 // is one type for each combination.
 func extended(c *calls) (s store.Store) {

@@ -70,7 +70,7 @@ type WatchObserver interface {
 	Watched(ctx context.Context, change store.Change, err error)
 }
 
-// New gives a store that passes all calls on to another one, and tells observers
+// New returns a store that passes all calls on to another one, and tells observers
 // of them, the first of which is told first of beginnings and last of ends. It
 // never closes the store within, so it has no Close method. Besides what the store
 // within can do, it has WaitReady(ctx) error, which waits for the store within if

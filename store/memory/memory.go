@@ -43,7 +43,7 @@ var (
 	_ snapshot.Source = (*Store)(nil)
 )
 
-// New gives an empty store.
+// New returns an empty store.
 func New() *Store { return new(Store) }
 
 // check says why a call is to do nothing.
@@ -120,7 +120,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// List is what [store.Store] asks for. It gives the flags as they are when the
+// List is what [store.Store] asks for. It returns the flags as they are when the
 // loop begins.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {

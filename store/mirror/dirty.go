@@ -43,7 +43,7 @@ func (d *dirty) signal() {
 	}
 }
 
-// take gives all that is there, and leaves nothing.
+// take returns all that is there, and leaves nothing.
 func (d *dirty) take() (all bool, names []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

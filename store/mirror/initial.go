@@ -16,7 +16,7 @@ import (
 // It is not empty, so that a change of one is not taken for its creation.
 const initialRevision = "initial"
 
-// listInitial gives the flags of WithInitial, as if they had been read.
+// listInitial returns the flags of WithInitial, as if they had been read.
 func (s *Store) listInitial() (all []listed) {
 	for _, f := range s.initial {
 		initial, err := store.Normalize(f)
@@ -56,7 +56,7 @@ func (s *Store) startInTime() {
 	}
 }
 
-// getEarly gives a flag before the mirror is ready: from the store below, or if that
+// getEarly returns a flag before the mirror is ready: from the store below, or if that
 // cannot tell soon and there are initial flags, what the mirror starts with.
 func (s *Store) getEarly(ctx context.Context, name string) (*store.Flag, error) {
 	if s.initial == nil {

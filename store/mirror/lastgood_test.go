@@ -17,14 +17,14 @@ import (
 	"github.com/flipper-go/flipper/store/mirror"
 )
 
-// down gives a store that cannot be asked.
+// down returns a store that cannot be asked.
 func down() *scripted {
 	w := newScripted(memory.New())
 	w.fail(errDown)
 	return w
 }
 
-// saved gives a file of the flags X and "", and an unreadable one.
+// saved returns a file of the flags X and "", and an unreadable one.
 func saved(t *testing.T) (path string, x *store.Flag) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "flags.json")

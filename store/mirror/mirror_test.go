@@ -24,7 +24,7 @@ import (
 	"github.com/flipper-go/flipper/store/mirror"
 )
 
-// started gives a mirror of a store with a flag X that is on, followed and ready.
+// started returns a mirror of a store with a flag X that is on, followed and ready.
 func started(t *testing.T, opts ...mirror.Option) (*mirror.Store, *scripted, *memory.Store) {
 	t.Helper()
 	inner := memory.New()
@@ -447,7 +447,7 @@ func TestConcurrentWriters(t *testing.T) {
 	}
 }
 
-// content gives all of a store.
+// content returns all of a store.
 func content(t testing.TB, s store.Store) string {
 	t.Helper()
 	var b strings.Builder

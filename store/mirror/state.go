@@ -57,7 +57,7 @@ func (s *state) lastError() error {
 	return s.err
 }
 
-// gap gives a number that changes when the watch is lost.
+// gap returns a number that changes when the watch is lost.
 func (s *state) gap() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -33,7 +33,7 @@ const (
 	pollPauseMin = time.Second
 )
 
-// around gives a duration up to a tenth off.
+// around returns a duration up to a tenth off.
 func around(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
 
 // follow notes what the store below tells, until Close.
@@ -54,7 +54,7 @@ func (s *Store) follow() {
 	}
 }
 
-// followOnce follows one watch, and gives its last error.
+// followOnce follows one watch, and returns its last error.
 func (s *Store) followOnce() (last error) {
 	for change, err := range s.inner.Watch(s.ctx) {
 		last = err

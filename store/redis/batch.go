@@ -89,7 +89,7 @@ func newBatcher(s *Store, client *redis.Client) *batcher {
 	}
 }
 
-// read gives what there is at a key.
+// read returns what there is at a key.
 func (b *batcher) read(ctx context.Context, key string) (value, error) {
 	if b.slow.Load() {
 		return b.readSlowly(ctx, key)
@@ -166,7 +166,7 @@ func (b *batcher) readWaiting() {
 	}
 }
 
-// take gives the questions of the next batch. If there are none, it takes the
+// take returns the questions of the next batch. If there are none, it takes the
 // caller off those that read batches.
 func (b *batcher) take() []*question {
 	b.mu.Lock()

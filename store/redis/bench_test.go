@@ -45,7 +45,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// concurrently makes calls from many goroutines, and gives one of their errors.
+// concurrently makes calls from many goroutines, and returns one of their errors.
 func concurrently(goroutines, calls int, call func(i int) error) error {
 	var group errgroup.Group
 	for g := range goroutines {

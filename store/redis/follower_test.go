@@ -158,7 +158,7 @@ func (f *follower) longestCall() time.Duration {
 	return f.longest
 }
 
-// state gives what the follower holds: revisions by name, "unreadable" where that
+// state returns what the follower holds: revisions by name, "unreadable" where that
 // is so.
 func (f *follower) state() map[string]string {
 	view := f.flags.Load()
@@ -174,7 +174,7 @@ func (f *follower) state() map[string]string {
 	return state
 }
 
-// truth gives the same from the server, by plain commands.
+// truth returns the same from the server, by plain commands.
 func truth(ctx context.Context, client redis.UniversalClient, s *Store) (map[string]string, error) {
 	state := map[string]string{}
 	read := func(ctx context.Context, node *redis.Client) error {
@@ -212,7 +212,7 @@ func truth(ctx context.Context, client redis.UniversalClient, s *Store) (map[str
 	})
 }
 
-// converge waits until the follower holds what the server has, and gives how long
+// converge waits until the follower holds what the server has, and returns how long
 // that took.
 func (f *follower) converge(t *testing.T, client redis.UniversalClient) time.Duration {
 	t.Helper()
@@ -230,7 +230,7 @@ func (f *follower) converge(t *testing.T, client redis.UniversalClient) time.Dur
 	return time.Since(began)
 }
 
-// item gives a stored form as Python writes it. n tells states apart.
+// item returns a stored form as Python writes it. n tells states apart.
 func item(name string, enabled bool, n int) string {
 	return fmt.Sprintf(`{"feature_name": %q, "is_enabled": %t, "meta": {"client_data": {"n": %d}, "created_date": 1700000000, "conditions": [], "bucketer": {"type": "NoOpBucketer"}}}`, name, enabled, n)
 }

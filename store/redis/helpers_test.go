@@ -15,7 +15,7 @@ import (
 
 const patience = 20 * time.Second // for what has to happen soon
 
-// eventually waits until check gives no error.
+// eventually waits until check returns no error.
 func eventually(t testing.TB, what string, check func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

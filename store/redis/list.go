@@ -60,7 +60,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// names gives the names of all flags, sorted, and possibly of some that were
+// names returns the names of all flags, sorted, and possibly of some that were
 // deleted meanwhile.
 //
 // A key that moves from one node of a cluster to another while they are scanned
@@ -85,7 +85,7 @@ func (s *Store) names(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// scan gives the names of the flags that the masters have, some more than once.
+// scan returns the names of the flags that the masters have, some more than once.
 func (s *Store) scan(ctx context.Context) (names []string, err error) {
 	var mu sync.Mutex
 	err = s.eachMaster(ctx, func(ctx context.Context, master *redis.Client) error {
@@ -152,7 +152,7 @@ func (s *Store) layout(ctx context.Context) string {
 	return strings.Join(nodes, "\n")
 }
 
-// values gives what there is under each name.
+// values returns what there is under each name.
 func (s *Store) values(ctx context.Context, names []string) ([]value, error) {
 	values := make([]value, len(names))
 	var unclear []int // indexes into both
@@ -202,7 +202,7 @@ func (s *Store) values(ctx context.Context, names []string) ([]value, error) {
 	return values, nil
 }
 
-// keys gives the keys of the flags of these names, all in one allocation.
+// keys returns the keys of the flags of these names, all in one allocation.
 func (s *Store) keys(names []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		size := len(names) * len(s.prefix)
@@ -224,5 +224,5 @@ func (s *Store) keys(names []string) iter.Seq[string] {
 
 var globEscaper = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `^`, `\^`)
 
-// escapeGlob gives the pattern that matches just the text.
+// escapeGlob returns the pattern that matches just the text.
 func escapeGlob(text string) string { return globEscaper.Replace(text) }

@@ -32,7 +32,7 @@ func (examplesTB) Fatalf(format string, args ...any) { log.Fatalf(format, args..
 func (examplesTB) Error(args ...any)                 { log.Print(args...) }
 func (examplesTB) Errorf(format string, args ...any) { log.Printf(format, args...) }
 
-// ServerOfExamples gives the options of a client of the examples' server.
+// ServerOfExamples returns the options of a client of the examples' server.
 func ServerOfExamples() *redis.Options {
 	examples.start.Do(func() { examples.server = redistest.Start(examplesTB{}) })
 	return &redis.Options{Network: examples.server.Network(), Addr: examples.server.Addr()}

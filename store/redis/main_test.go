@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 var bases atomic.Int64
 
-// newBase gives a base key that no other test has.
+// newBase returns a base key that no other test has.
 func newBase() string { return fmt.Sprintf("base%d", bases.Add(1)) }
 
 // newStore makes a store that is closed with the test, before its client.

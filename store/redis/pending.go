@@ -72,7 +72,7 @@ func (p *pending) fail(err error) {
 	})
 }
 
-// take gives the next thing to tell, if there is one.
+// take returns the next thing to tell, if there is one.
 func (p *pending) take() (change store.Change, ok bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

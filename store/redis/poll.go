@@ -44,7 +44,7 @@ func (t *tracker) poll(ctx context.Context) {
 	}
 }
 
-// fingerprints gives what there is under each name, with a hash in the place of
+// fingerprints returns what there is under each name, with a hash in the place of
 // the text. A name with nothing is left out.
 func (s *Store) fingerprints(ctx context.Context, names []string) (map[string]value, error) {
 	prints := make(map[string]value, len(names))
@@ -66,7 +66,7 @@ func (s *Store) fingerprints(ctx context.Context, names []string) (map[string]va
 	return prints, nil
 }
 
-// differences gives the names of before under which there is something else, or
+// differences returns the names of before under which there is something else, or
 // nothing.
 func differences(before, after map[string]value) []string {
 	var names []string

@@ -19,7 +19,7 @@ type batchers struct {
 	knowsCluster atomic.Bool // the client knows where keys are, so that to ask it does not block
 }
 
-// read gives what there is at a key.
+// read returns what there is at a key.
 func (s *Store) read(ctx context.Context, key string) (value, error) {
 	switch {
 	case s.single != nil:
@@ -42,7 +42,7 @@ func (s *Store) readSlowly(ctx context.Context, key string) (value, error) {
 	return ask(ctx, s, func(ctx context.Context) (value, error) { return valueOf(s.client.Get(ctx, key)) })
 }
 
-// batcher gives the batcher for the server of a client.
+// batcher returns the batcher for the server of a client.
 func (s *Store) batcher(client *redis.Client) *batcher {
 	if b, ok := s.batchers.byClient.Load(client); ok {
 		return b.(*batcher)

@@ -173,7 +173,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 
 func (s *Store) key(name string) string { return s.prefix + name }
 
-// revision gives the revision of a stored form, which scripts compute as well.
+// revision returns the revision of a stored form, which scripts compute as well.
 func revision(text string) string {
 	var space [1 << 10]byte                     // most flags are smaller, and need no copy on the heap
 	sum := sha1.Sum(append(space[:0], text...)) //nolint:gosec // see the import

@@ -117,7 +117,7 @@ func (t *tracker) listen(ctx context.Context) *refusal {
 	return nil
 }
 
-// masters gives the clients of all masters by address. They are the caller's.
+// masters returns the clients of all masters by address. They are the caller's.
 func (t *tracker) masters(ctx context.Context) (map[string]*redis.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
@@ -143,7 +143,7 @@ type newNode struct {
 	ctx context.Context
 }
 
-// setMasters takes what the masters are. It gives those that are new, and ends
+// setMasters takes what the masters are. It returns those that are new, and ends
 // the sessions with those that are none any more.
 func (t *tracker) setMasters(ctx context.Context, masters map[string]*redis.Client) (added []newNode) {
 	t.mu.Lock()

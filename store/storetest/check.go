@@ -16,7 +16,7 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// content gives a flag that has something in every field, and that differs from
+// content returns a flag that has something in every field, and that differs from
 // that of any other state.
 func content(name, state string) *store.Flag {
 	return &store.Flag{
@@ -50,7 +50,7 @@ func sameFlag(t *testing.T, what string, got, want *store.Flag) {
 	}
 }
 
-// describe gives the flag's stored form.
+// describe returns the flag's stored form.
 func describe(t *testing.T, f *store.Flag) string {
 	t.Helper()
 	if f == nil {
@@ -145,7 +145,7 @@ func (s *suite) change(t *testing.T, st store.Store, name, state string) *store.
 	return f
 }
 
-// listNames gives the names in the order listed, and fails on any error but that
+// listNames returns the names in the order listed, and fails on any error but that
 // a flag is unreadable.
 func listNames(t *testing.T, s store.Store) []string {
 	t.Helper()
@@ -217,7 +217,7 @@ type reporter struct {
 	over bool
 }
 
-// reporter gives one for what is called before t's store is cleaned up.
+// reporter returns one for what is called before t's store is cleaned up.
 func (s *suite) reporter(t *testing.T) *reporter {
 	r := &reporter{t: t}
 	t.Cleanup(func() {

@@ -27,7 +27,7 @@ func changesEach() int {
 	return 200
 }
 
-// handles gives the store, and another handle on it if there can be one: what
+// handles returns the store, and another handle on it if there can be one: what
 // races within a process, races between two as well.
 func (s *suite) handles(t *testing.T) []store.Store {
 	t.Helper()

@@ -218,7 +218,7 @@ func (s *faulty) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return s.read(f.Name)
 }
 
-// encode gives the stored form.
+// encode returns the stored form.
 func (s *faulty) encode(f *store.Flag) ([]byte, error) {
 	switch s.fault {
 	case "takes any size":
@@ -441,7 +441,7 @@ func (s *faulty) Close() error {
 	return nil
 }
 
-// second gives another handle, which can be closed by itself in a store that is
+// second returns another handle, which can be closed by itself in a store that is
 // no test's.
 func (s *faulty) second() *faulty {
 	other := *s

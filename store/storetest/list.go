@@ -15,7 +15,7 @@ import (
 )
 
 // many makes more flags than fit into one page of any store, in random order,
-// and gives their names, sorted.
+// and returns their names, sorted.
 func many(t *testing.T, st store.Store) []string {
 	t.Helper()
 	var names []string

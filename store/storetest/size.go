@@ -12,7 +12,7 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// sized gives a flag whose stored form has a number of bytes.
+// sized returns a flag whose stored form has a number of bytes.
 func sized(t *testing.T, name string, size int) *store.Flag {
 	t.Helper()
 	f := content(name, "big")

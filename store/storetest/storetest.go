@@ -32,11 +32,11 @@ import (
 // A Harness tells [Run] how to make a store, and what can be done to it from
 // outside. Only New is needed.
 type Harness struct {
-	// New gives a store that has no flags and shares none with another, and
+	// New returns a store that has no flags and shares none with another, and
 	// that t cleans up.
 	New func(t *testing.T) store.Store
 
-	// Second gives another handle on the flags of s, as another process would
+	// Second returns another handle on the flags of s, as another process would
 	// have it, that t cleans up. What one handle writes, the other may read a
 	// little later.
 	Second func(t *testing.T, s store.Store) store.Store

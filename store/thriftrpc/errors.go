@@ -65,7 +65,7 @@ func (e *exchange) failed(err error, hint string) error {
 	return e.wrap(fmt.Errorf("%w: %w: %w", store.ErrUnavailable, contextError(e.ctx), err), hint)
 }
 
-// contextError gives why a context ended, matching both its error and its cause.
+// contextError returns why a context ended, matching both its error and its cause.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if errors.Is(cause, err) {

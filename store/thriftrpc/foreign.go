@@ -147,7 +147,7 @@ func (s *Store) foreignList(ctx context.Context) ([]listed, error) {
 	return slices.CompactFunc(all, func(a, b listed) bool { return a.name == b.name }), nil
 }
 
-// metaContent gives what a flag's meta says, alike however the service puts it:
+// metaContent returns what a flag's meta says, alike however the service puts it:
 // variables and the whitelist have no order there.
 func metaContent(f *store.Flag) string {
 	b := fmt.Appendf(nil, "%d %s", f.Created.Unix(), canonical(targeting.JSON(clientData(f))))

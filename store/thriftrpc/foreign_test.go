@@ -87,7 +87,7 @@ func servePython(t *testing.T, code, transport string) (address string) {
 	return net.JoinHostPort("127.0.0.1", strings.TrimSpace(port))
 }
 
-// pythonWithThrift gives a Python that has Thrift's library. The first on the
+// pythonWithThrift returns a Python that has Thrift's library. The first on the
 // path may be without, and the system's own have it.
 func pythonWithThrift(t *testing.T) string {
 	t.Helper()
@@ -216,7 +216,7 @@ func sameForeign(t *testing.T, got, want *store.Flag) {
 	}
 }
 
-// flattened gives the flag as the Python client shows it: each check is a
+// flattened returns the flag as the Python client shows it: each check is a
 // condition.
 func flattened(t *testing.T, f *store.Flag) string {
 	t.Helper()

@@ -129,7 +129,7 @@ func dial(tb testing.TB, address string, opts ...thriftrpc.Option) *thriftrpc.St
 	return s
 }
 
-// flag gives a flag that has something in every field.
+// flag returns a flag that has something in every field.
 func flag(name string) *store.Flag {
 	return &store.Flag{
 		Name:       name,
@@ -227,7 +227,7 @@ func serveSixOn(conn net.Conn, service *thrift.Service, replace func(method stri
 	}
 }
 
-// memoryStore gives an empty store.
+// memoryStore returns an empty store.
 func memoryStore(tb testing.TB) *memory.Store {
 	s := memory.New()
 	tb.Cleanup(func() { _ = s.Close() })

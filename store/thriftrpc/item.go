@@ -65,7 +65,7 @@ func readItem(name string, item *featureflagstore.FeatureFlagStoreItem) (*store.
 }
 
 // jsonField checks that a field is JSON by itself, so that it can be put into
-// other JSON, and gives the text without white space around it.
+// other JSON, and returns the text without white space around it.
 func jsonField(field string, text *featureflagstore.JSON, otherwise targeting.JSON) (targeting.JSON, error) {
 	if text == nil {
 		return otherwise, nil
@@ -80,7 +80,7 @@ func jsonField(field string, text *featureflagstore.JSON, otherwise targeting.JS
 	return targeting.JSON(*text), nil
 }
 
-// readConditions gives the stored forms of the conditions. Those without checks
+// readConditions returns the stored forms of the conditions. Those without checks
 // vanish, as they do for the Python client.
 func readConditions(conditions []featureflagstore.Condition) ([]targeting.JSON, error) {
 	var all []targeting.JSON
@@ -149,7 +149,7 @@ func readCheck(check *featureflagstore.ConditionCheck) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// writeMeta gives a flag's meta as it is sent: all of it, since it replaces what
+// writeMeta returns a flag's meta as it is sent: all of it, since it replaces what
 // is there.
 func writeMeta(f *store.Flag) *featureflagstore.FeatureFlagStoreMeta {
 	data, bucketer := clientData(f), featureflagstore.JSON(f.Bucketer.JSON())
@@ -182,7 +182,7 @@ func writeCheck(check carta.Check) *featureflagstore.ConditionCheck {
 	return &featureflagstore.ConditionCheck{Variable: &check.Variable, Value: &value, Operator: operator}
 }
 
-// clientData gives a flag's client data as it is sent.
+// clientData returns a flag's client data as it is sent.
 func clientData(f *store.Flag) featureflagstore.JSON {
 	if f.ClientData == "" {
 		return "{}"

@@ -71,7 +71,7 @@ func (r *storedReply) Read(ctx context.Context, p thrift.TProtocol) error {
 	return nil
 }
 
-// stored gives what the service has stored.
+// stored returns what the service has stored.
 func (r *storedReply) stored() (*featureflagstore.StoredFlag, error) {
 	switch {
 	case r.result.Error != nil:

@@ -72,7 +72,7 @@ func (p *pool) Call(ctx context.Context, method string, args, result thrift.TStr
 	return thrift.ResponseMeta{}, e.do(args, result)
 }
 
-// deadline gives when a call must end: when ctx does, if it says so.
+// deadline returns when a call must end: when ctx does, if it says so.
 func (p *pool) deadline(ctx context.Context) time.Time {
 	if d, ok := ctx.Deadline(); ok {
 		return d
@@ -181,7 +181,7 @@ func (e *exchange) acquire() error {
 	return e.failed(context.DeadlineExceeded, hintBusy)
 }
 
-// take gives an idle connection that is alive, or nil.
+// take returns an idle connection that is alive, or nil.
 func (p *pool) take() *connection {
 	for {
 		p.mu.Lock()

@@ -54,7 +54,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// client gives a client for one call: generated clients are not for sharing, not
+// client returns a client for one call: generated clients are not for sharing, not
 // even between calls that use connections of their own.
 func (s *Store) client() *featureflagstore.FeatureFlagStoreClient {
 	return featureflagstore.NewFeatureFlagStoreClient(s.pool)
@@ -174,7 +174,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// yieldPage yields the flags of a page. It gives where the next one begins; ok is
+// yieldPage yields the flags of a page. It returns where the next one begins; ok is
 // false if there is none or the loop is over.
 func (s *Store) yieldPage(page *featureflagstore.FlagPage, first string, yield func(*store.Flag, error) bool) (next string, ok bool) {
 	last := first

@@ -147,7 +147,7 @@ func (t *transport) isHTTP() bool {
 	return bytes.HasPrefix(whole, []byte(begin))
 }
 
-// arrived gives what of the reply, and after it, is there already and not read.
+// arrived returns what of the reply, and after it, is there already and not read.
 func (t *transport) arrived() []byte {
 	b, _ := t.in.Peek(t.in.Buffered())
 	return b
@@ -172,7 +172,7 @@ func (t *transport) read(n int, err error) {
 	}
 }
 
-// RemainingBytes gives how much of the reply may still be read.
+// RemainingBytes returns how much of the reply may still be read.
 func (t *transport) RemainingBytes() uint64 { return uint64(t.remaining) }
 
 func (t *transport) Write(p []byte) (int, error) {

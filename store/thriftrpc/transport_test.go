@@ -122,7 +122,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// makeCertificate gives a certificate for 127.0.0.1 that signed itself, and the
+// makeCertificate returns a certificate for 127.0.0.1 that signed itself, and the
 // pool that trusts it.
 func makeCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()

@@ -29,7 +29,7 @@ func bucketOf(r *targeting.Request, b *bucketer) int {
 	return bucket
 }
 
-// hash gives the bucket of a request: the SHA-1 of its attributes, as one
+// hash returns the bucket of a request: the SHA-1 of its attributes, as one
 // big-endian number, modulo 100.
 func (b *bucketer) hash(r *targeting.Request) int {
 	var buf [256]byte

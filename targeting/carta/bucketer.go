@@ -42,16 +42,16 @@ const (
 
 var bucketerTypes = [...]string{"NoOpBucketer", "PercentageBucketer", "ConsistentHashPercentageBucketer"}
 
-// NoBucketer gives the bucketer that leaves an enabled flag on for all.
+// NoBucketer returns the bucketer that leaves an enabled flag on for all.
 func NoBucketer() Bucketer { return Bucketer{} }
 
-// NewPercentageBucketer gives a bucketer that draws a random number for every
+// NewPercentageBucketer returns a bucketer that draws a random number for every
 // evaluation: the same user gets different answers. It looks at no attributes.
 func NewPercentageBucketer(p Percentage) Bucketer {
 	return Bucketer{&bucketer{kind: random, names: allNames, percentage: p, err: p.err}}
 }
 
-// NewConsistentHashBucketer gives a bucketer that gives the same answer for the
+// NewConsistentHashBucketer returns a bucketer that gives the same answer for the
 // same attributes: a sticky rollout. It hashes the attributes named by keys, or
 // all attributes if there are no keys; usually that is the user's id alone. A
 // request without any of them is in bucket 32, like every other such request.
@@ -190,7 +190,7 @@ func (b Bucketer) Err() error {
 // all.
 func (b Bucketer) IsNoOp() bool { return b.bucketer == nil || b.kind == noOp }
 
-// Type gives the stored name of the bucketer's type: "NoOpBucketer",
+// Type returns the stored name of the bucketer's type: "NoOpBucketer",
 // "PercentageBucketer" or "ConsistentHashPercentageBucketer".
 func (b Bucketer) Type() string {
 	if b.bucketer == nil {
@@ -199,7 +199,7 @@ func (b Bucketer) Type() string {
 	return bucketerTypes[b.kind]
 }
 
-// Percentage gives the share of the traffic. For the NoOpBucketer it means
+// Percentage returns the share of the traffic. For the NoOpBucketer it means
 // nothing.
 func (b Bucketer) Percentage() Percentage {
 	if b.bucketer == nil {
@@ -208,7 +208,7 @@ func (b Bucketer) Percentage() Percentage {
 	return b.percentage
 }
 
-// Keys gives the names of the attributes that a consistent hash covers, sorted.
+// Keys returns the names of the attributes that a consistent hash covers, sorted.
 // Empty means all.
 func (b Bucketer) Keys() []string {
 	if b.bucketer == nil {
@@ -217,7 +217,7 @@ func (b Bucketer) Keys() []string {
 	return slices.Clone(*b.names)
 }
 
-// JSON gives the bucketer's stored form: exactly as it was read, if it was.
+// JSON returns the bucketer's stored form: exactly as it was read, if it was.
 func (b Bucketer) JSON() targeting.JSON {
 	if b.bucketer != nil && b.source != "" {
 		return b.source
@@ -241,5 +241,5 @@ func (b Bucketer) AppendCanonical(buf []byte) []byte {
 	return append(buf, '}')
 }
 
-// String gives the stored form.
+// String returns the stored form.
 func (b Bucketer) String() string { return string(b.JSON()) }

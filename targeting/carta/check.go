@@ -30,7 +30,7 @@ const (
 // operatorSymbols are the stored forms. Equality has none: it is stored as null.
 var operatorSymbols = [...]string{"", "ne", "gt", "gte", "lt", "lte", "in", "not_in"}
 
-// String gives the operator's symbol: "eq", which is stored as null, "ne", "gt",
+// String returns the operator's symbol: "eq", which is stored as null, "ne", "gt",
 // "gte", "lt", "lte", "in" or "not_in".
 func (o Operator) String() string {
 	if o == OpEqual {
@@ -46,7 +46,7 @@ func (o Operator) symbol() string {
 	return fmt.Sprintf("Operator(%d)", uint8(o))
 }
 
-// ParseOperator gives the operator of a symbol as [Operator.String] gives it.
+// ParseOperator returns the operator of a symbol as [Operator.String] gives it.
 // The empty symbol is equality.
 func ParseOperator(symbol string) (Operator, error) {
 	if symbol == "" || symbol == OpEqual.String() {
@@ -167,7 +167,7 @@ func joinCheckKey(variable, symbol string) (string, Operator, error) {
 	return ParseCheckKey(variable + "__" + symbol)
 }
 
-// ValueJSON gives the JSON text of the check's value: exactly as it was read, if
+// ValueJSON returns the JSON text of the check's value: exactly as it was read, if
 // it was.
 func (c Check) ValueJSON() targeting.JSON {
 	if c.rare != nil && c.rare.source != "" {

@@ -50,7 +50,7 @@ func TestNewConditionRefuses(t *testing.T) {
 	}
 }
 
-// TestSingleSlice gives the values in a slice, as people have them.
+// TestSingleSlice returns the values in a slice, as people have them.
 func TestSingleSlice(t *testing.T) {
 	type plan string
 	for _, values := range [][]any{

@@ -87,7 +87,7 @@ func (c Condition) Err() error {
 	return orNil(c.err)
 }
 
-// Checks gives the condition's checks: by variable, in the order in which the
+// Checks returns the condition's checks: by variable, in the order in which the
 // variables were first met.
 func (c Condition) Checks() []Check {
 	if c.condition == nil {
@@ -96,7 +96,7 @@ func (c Condition) Checks() []Check {
 	return append([]Check(nil), c.checks...)
 }
 
-// JSON gives the condition's stored form: exactly as it was read, if it was.
+// JSON returns the condition's stored form: exactly as it was read, if it was.
 func (c Condition) JSON() targeting.JSON {
 	if c.condition != nil && c.source != "" {
 		return c.source
@@ -143,5 +143,5 @@ func (c Check) appendCanonical(b []byte) []byte {
 	return append(b, '}')
 }
 
-// String gives the stored form.
+// String returns the stored form.
 func (c Condition) String() string { return string(c.JSON()) }

@@ -165,7 +165,7 @@ func (b *bucketer) enables(r *targeting.Request) (bool, error) {
 	return scoreEnables(rand.Float64(), p)
 }
 
-// Bucket gives the bucket, from 0 to 99, that a consistent hash puts the request
+// Bucket returns the bucket, from 0 to 99, that a consistent hash puts the request
 // in. It means nothing for other bucketers.
 func (b Bucketer) Bucket(r *targeting.Request) int {
 	if b.bucketer == nil {

@@ -158,7 +158,7 @@ func FuzzBucketer(f *testing.F) {
 	})
 }
 
-// attrs gives the members of an object as attributes, none if text is not one.
+// attrs returns the members of an object as attributes, none if text is not one.
 func attrs(text string) []targeting.Attr {
 	v, err := targeting.ParseJSON(targeting.JSON(text))
 	if err != nil {

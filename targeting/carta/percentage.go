@@ -52,13 +52,13 @@ var (
 	defaultDuration = targeting.Int(3600) // seconds
 )
 
-// FixedPercentage gives a constant percentage: 0.1 is 10 %. If it is not from 0
+// FixedPercentage returns a constant percentage: 0.1 is 10 %. If it is not from 0
 // to 1, [Percentage.Err] says so.
 func FixedPercentage(share float64) Percentage {
 	return Percentage{set: true, value: targeting.Float(share), err: errorOrNil(validShare("percentage", share))}
 }
 
-// LinearRamp gives a percentage that rises from initial to final, beginning at
+// LinearRamp returns a percentage that rises from initial to final, beginning at
 // start and taking duration, and stays at final. Before start it is below
 // initial.
 //
@@ -89,7 +89,7 @@ func LinearRamp(initial, final float64, start time.Time, duration time.Duration)
 	return Percentage{set: true, ramp: r, err: errorOrNil(err)}
 }
 
-// errorOrNil gives an error in the form in which values that rarely have one keep
+// errorOrNil returns an error in the form in which values that rarely have one keep
 // it.
 func errorOrNil(err error) *error {
 	if err == nil {
@@ -98,7 +98,7 @@ func errorOrNil(err error) *error {
 	return &err
 }
 
-// orNil gives an error as errorOrNil got it.
+// orNil returns an error as errorOrNil got it.
 func orNil(err *error) error {
 	if err == nil {
 		return nil
@@ -148,7 +148,7 @@ func ParsePercentage(text targeting.JSON, now time.Time) (Percentage, error) {
 }
 
 // parseStart reads a ramp's initial_time: seconds since the epoch, a float
-// rounded to microseconds, half to even. It gives microseconds.
+// rounded to microseconds, half to even. It returns microseconds.
 func parseStart(v targeting.Value, now time.Time) (int64, error) {
 	var seconds, micros int64
 	i, isInt := number(v).AsInt()
@@ -177,7 +177,7 @@ func (p Percentage) Err() error { return orNil(p.err) }
 // IsRamp reports whether the percentage changes with time.
 func (p Percentage) IsRamp() bool { return p.ramp != nil }
 
-// Value gives the percentage at a time. The result may be anything that was
+// Value returns the percentage at a time. The result may be anything that was
 // stored as a constant. The error matches [ErrKind] and [ErrInvalid].
 func (p Percentage) Value(at time.Time) (targeting.Value, error) {
 	if !p.set {
@@ -253,7 +253,7 @@ func seconds(micros int64) float64 {
 	return f
 }
 
-// JSON gives the percentage's stored form: exactly as it was read, if it was.
+// JSON returns the percentage's stored form: exactly as it was read, if it was.
 func (p Percentage) JSON() targeting.JSON {
 	if p.source != "" {
 		return p.source
@@ -284,7 +284,7 @@ func (p Percentage) AppendCanonical(b []byte) []byte {
 	return append(b, '}')
 }
 
-// String gives the stored form.
+// String returns the stored form.
 func (p Percentage) String() string { return string(p.JSON()) }
 
 // A Ramp is the plan of a percentage that changes with time.

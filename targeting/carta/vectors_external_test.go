@@ -26,7 +26,7 @@ type hashingCase struct {
 	}
 }
 
-// bucketer gives the case's bucketer with a constant percentage.
+// bucketer returns the case's bucketer with a constant percentage.
 func (c hashingCase) bucketer(t *testing.T, percentage string) carta.Bucketer {
 	t.Helper()
 	keys, err := json.Marshal(c.KeyWhitelist)

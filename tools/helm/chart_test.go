@@ -73,7 +73,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// render gives what helm install would send, by file, and checks the values.
+// render returns what helm install would send, by file, and checks the values.
 func render(values map[string]any) (map[string]string, error) {
 	chart, err := loader.Load(chartDirectory)
 	if err != nil {
@@ -178,7 +178,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// template gives the pods of what was rendered.
+// template returns the pods of what was rendered.
 func template(t *testing.T, path string) corev1.PodTemplateSpec {
 	t.Helper()
 	files, err := render(readValues(t, path))

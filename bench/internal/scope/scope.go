@@ -30,7 +30,7 @@ type Scope struct {
 	cleanups []func()
 }
 
-// Run runs f and then, last first, what it asked to be cleaned up. It gives the
+// Run runs f and then, last first, what it asked to be cleaned up. It returns the
 // error of f, and those that f reported.
 func Run(ctx context.Context, name string, f func(s *Scope) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -52,10 +52,10 @@ func Run(ctx context.Context, name string, f func(s *Scope) error) error {
 // Helper does nothing.
 func (s *Scope) Helper() {}
 
-// Name gives the name.
+// Name returns the name.
 func (s *Scope) Name() string { return s.name }
 
-// Context gives a context that ends before the cleanup.
+// Context returns a context that ends before the cleanup.
 func (s *Scope) Context() context.Context { return s.ctx }
 
 // Cleanup says what to call at the end.
