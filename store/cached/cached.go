@@ -176,7 +176,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 }
 
 // List is what [store.Store] asks for. It always asks the store below, and what
-// that returns is not held.
+// that returns is not kept.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		if err := s.check(ctx); err != nil {
