@@ -29,7 +29,7 @@ func (c *FeatureFlagClient) evaluateAsking(ctx context.Context, f *store.Flag, r
 // viewFlags are the flags of one state of a store.
 type viewFlags struct{ view snapshot.View }
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (v viewFlags) Target(name string) (rules.Target, error) {
 	f, err := v.view.Get(name)
 	if err != nil {
@@ -44,7 +44,7 @@ type storedFlags struct {
 	ctx    context.Context
 }
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (s *storedFlags) Target(name string) (rules.Target, error) {
 	f := s.client.peek(name)
 	if f == nil {
@@ -77,7 +77,7 @@ func (p *pins) evaluateAsking(ctx context.Context, c *FeatureFlagClient, f *stor
 	return d, err
 }
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (p *pinnedFlags) Target(name string) (rules.Target, error) {
 	key := pinKey{p.client, name}
 	pinned := p.pins.get(key)
@@ -103,7 +103,7 @@ func (p *pinnedFlags) Target(name string) (rules.Target, error) {
 // listedFlags are the flags of a list.
 type listedFlags map[string]*store.Flag
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (l listedFlags) Target(name string) (rules.Target, error) {
 	f, ok := l[name]
 	switch {

@@ -24,7 +24,7 @@ import (
 
 const bufferSize = 4096
 
-// fixed is the service that always gives the same answer.
+// fixed is the service that always returns the same answer.
 type fixed struct {
 	featureflagstore.FeatureFlagStore // for what nobody asks
 	item                              *featureflagstore.FeatureFlagStoreItem
@@ -108,7 +108,7 @@ func thriftService(r *runner) error {
 	return nil
 }
 
-// startEcho starts a server of the Thrift library and gives its address.
+// startEcho starts a server of the Thrift library and returns its address.
 func startEcho(r *runner, item *featureflagstore.FeatureFlagStoreItem) (string, error) {
 	transport, err := thrift.NewTServerSocket("127.0.0.1:0")
 	if err != nil {

@@ -1,8 +1,8 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bootstrap gives a program the flags that it begins with: from a file, or
-// from what is compiled into it.
+// Package bootstrap reads the flags that a program starts with: from a file, or from
+// a file that is compiled into the program.
 //
 //	//go:embed flags.json
 //	var files embed.FS

@@ -35,7 +35,7 @@ type recorder struct {
 	onUnknown func(name string)
 }
 
-// Record is what [flipper.Recorder] asks for.
+// Record implements [flipper.Recorder].
 func (r recorder) Record(_ context.Context, i flipper.Impression) {
 	r.client.asked.add(i)
 	if r.onUnknown != nil && errors.Is(i.Err, store.ErrNotFound) {

@@ -94,7 +94,7 @@ func (s *Store) notify(name string) {
 	}
 }
 
-// Get is what [store.Store] asks for.
+// Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.beforeRead(ctx); err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.flags.Get(ctx, name)
 }
 
-// Peek is what [store.Peeker] asks for. It knows nothing while the store fails or is
+// Peek implements [store.Peeker]. It knows nothing while the store fails or is
 // stalled, so that evaluations meet the fault.
 func (s *Store) Peek(name string) (f *store.Flag, known bool) {
 	if fault := s.fault.Load(); fault != nil && !fault.stale {
@@ -111,7 +111,7 @@ func (s *Store) Peek(name string) (f *store.Flag, known bool) {
 	return s.flags.Peek(name)
 }
 
-// Age is what [store.Dated] asks for. It is 0 unless the store is stale.
+// Age implements [store.Dated]. It is 0 unless the store is stale.
 func (s *Store) Age(string) (age time.Duration, stale bool) {
 	if fault := s.fault.Load(); fault != nil && fault.stale {
 		return time.Since(fault.current), true
@@ -119,7 +119,7 @@ func (s *Store) Age(string) (age time.Duration, stale bool) {
 	return 0, false
 }
 
-// List is what [store.Store] asks for.
+// List implements [store.Store].
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		if err := s.beforeRead(ctx); err != nil {
@@ -130,7 +130,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// Put is what [store.Store] asks for.
+// Put implements [store.Store].
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.beforeWrite(ctx); err != nil {
 		return nil, err
@@ -142,7 +142,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, err
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.beforeWrite(ctx); err != nil {
 		return err
@@ -154,7 +154,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// Watch is what [store.Watcher] asks for. While the store fails or is stale, it
+// Watch implements [store.Watcher]. While the store fails or is stale, it
 // yields an error; while it is stalled, nothing.
 func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	return func(yield func(store.Change, error) bool) {

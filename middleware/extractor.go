@@ -11,9 +11,9 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// An Extractor gives an attribute of a request. If ok is false the request does
-// not have it, and it is left out: to a flag, an attribute that is empty and one
-// that is missing are different. It must be safe for concurrent use.
+// An Extractor returns an attribute of a request. If ok is false, the request does not
+// have the attribute, and it is left out: an empty attribute and a missing one are
+// different. An Extractor must be safe for concurrent use.
 //
 // Write your own for what only your service knows:
 //
@@ -24,8 +24,8 @@ import (
 //	handler = middleware.Attributes(userID)(handler)
 type Extractor func(r *http.Request) (attr flipper.Attr, ok bool)
 
-// Header returns the first value of a header as a text attribute. A header that is
-// sent empty gives empty text.
+// Header returns the first value of a header as a text attribute. A header that
+// was sent empty yields empty text.
 func Header(name, header string) Extractor {
 	header = http.CanonicalHeaderKey(header)
 	return func(r *http.Request) (flipper.Attr, bool) {
@@ -38,7 +38,7 @@ func Header(name, header string) Extractor {
 }
 
 // Cookie returns the value of the first cookie of a name as a text attribute. A
-// cookie that is sent empty gives empty text.
+// cookie that was sent empty yields empty text.
 func Cookie(name, cookie string) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
 		c, err := r.Cookie(cookie)
@@ -50,7 +50,7 @@ func Cookie(name, cookie string) Extractor {
 }
 
 // Query returns the first value of a parameter of the URL's query as a text
-// attribute. A parameter without a value gives empty text.
+// attribute. A parameter without a value yields empty text.
 func Query(name, parameter string) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
 		if r.URL.RawQuery == "" {
@@ -75,11 +75,11 @@ func PathValue(name, wildcard string) Extractor {
 	}
 }
 
-// AsInt turns the text that an extractor gives into an int. Sticky rollouts and
-// checks tell the int 1 from the text "1", so it must be what the other services
-// give. Text that is not a decimal int of 64 bits is left out, as if it had not
-// been sent, and checks on a missing attribute are passed. A value that is not
-// text stays as it is.
+// AsInt turns the text that an extractor returns into an int. Carta's checks and sticky
+// rollouts tell the int 1 from the text "1", so the attribute must have the kind that
+// other services use. Text that is not a decimal int of 64 bits is left out, as if it had
+// not been sent; Carta's checks on a missing attribute pass. A value that is not text
+// stays as it is.
 func AsInt(extract Extractor) Extractor {
 	return func(r *http.Request) (flipper.Attr, bool) {
 		attr, ok := extract(r)

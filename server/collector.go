@@ -35,14 +35,14 @@ type storeCollector struct {
 	census *census
 }
 
-// Describe is what [prometheus.Collector] asks for.
+// Describe implements [prometheus.Collector].
 func (c *storeCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{readyDesc, upDesc, ageDesc, flagsDesc} {
 		descs <- desc
 	}
 }
 
-// Collect is what [prometheus.Collector] asks for. What is not known yet is left
+// Collect implements [prometheus.Collector]. What is not known yet is left
 // out.
 func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 	emit := func(desc *prometheus.Desc, value float64, labels ...string) {
@@ -63,13 +63,13 @@ func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 // A certificateCollector shows the certificates.
 type certificateCollector struct{ *Certificates }
 
-// Describe is what [prometheus.Collector] asks for.
+// Describe implements [prometheus.Collector].
 func (c certificateCollector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- expiryDesc
 	descs <- reloadDesc
 }
 
-// Collect is what [prometheus.Collector] asks for. It looks at the files, so that
+// Collect implements [prometheus.Collector]. It looks at the files, so that
 // new ones are seen though no client connects.
 func (c certificateCollector) Collect(out chan<- prometheus.Metric) {
 	c.check()

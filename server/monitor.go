@@ -88,7 +88,7 @@ func (m *monitor) alsoAsked() []chan<- struct{} {
 	}
 }
 
-// check probes the store and gives its state. If ctx ends before the store has
+// check probes the store and returns its state. If ctx ends before the store has
 // answered, fresh is false, and the state is that of the last probe.
 func (m *monitor) check(ctx context.Context) (state storeState, fresh bool) {
 	done := make(chan struct{})

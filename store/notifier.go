@@ -89,7 +89,7 @@ func (n *Notifier) Close() {
 	}
 }
 
-// Watch is what [Watcher] asks for.
+// Watch implements [Watcher].
 func (n *Notifier) Watch(ctx context.Context) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		w := &watcher{wake: make(chan struct{}, 1), all: true}

@@ -1,21 +1,20 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package store is the contract between the flag client and the places where
-// flags are kept.
+// Package store defines the contract between the flag client and the places where flags
+// are kept.
 //
-// A [Store] has four methods, and compare-and-set is the primitive: [Store.Put]
-// replaces a flag only if nobody changed it meanwhile. What is built on that
-// (enable, disable, merging client data, ...) is written once, above it, with
-// [Update]. A store that learns of changes is a [Watcher]; a store that answers
-// reads from memory is a [Peeker].
+// A [Store] has four methods. Its primitive is compare-and-set: [Store.Put] replaces a
+// flag only if nobody else has changed it. Everything above that (enable, disable, merge
+// client data, ...) is written once, with [Update]. A store that reports changes is a
+// [Watcher]; a store that answers reads from memory is a [Peeker].
 //
 // # Writing a store
 //
-// Keep the bytes that [Encode] gives, and give back what [Decode] makes of them:
-// that way flags stay readable for every other Flipper client, and what another
-// client wrote and this module does not know survives. Then run the conformance
-// suite of package storetest, which is the contract in executable form.
+// Store the bytes that [Encode] returns, and return what [Decode] makes of them. That
+// keeps flags readable for every other Flipper client, and preserves what another client
+// wrote and this module does not know. Then run the conformance suite of package
+// storetest, which is this contract in executable form.
 package store
 
 import (
@@ -125,13 +124,13 @@ type Peeker interface {
 	Peek(name string) (f *Flag, known bool)
 }
 
-// A Dated is a [Store] that answers from copies, which its backend may have
-// changed since. The flag client shows it in its evaluations.
+// A Dated is a [Store] that answers from copies, which may be out of date. The flag
+// client reports their age in its evaluations.
 type Dated interface {
 	Store
 
-	// Age says how long ago the store last knew that what Get and Peek give for
-	// the flag is current: 0 if it would have been told of every change. stale
-	// says that the store has tried to learn what is current, and could not.
+	// Age returns how long ago the store last knew that what Get and Peek return for
+	// the flag is current: 0 if it would have heard of every change. stale reports
+	// whether the store has tried to refresh the flag, and failed.
 	Age(name string) (age time.Duration, stale bool)
 }

@@ -64,13 +64,13 @@ func SetField(fields []Field, name string, value JSON) []Field {
 	return append(fields, Field{name, value})
 }
 
-// SplitObject reads the text of a JSON object and gives its members with the
+// SplitObject reads the text of a JSON object and returns its members with the
 // exact texts of their values, all of which are valid. Of a name given twice,
 // the last value counts, at the place of the first.
 func SplitObject(text JSON) ([]Field, error) { return AppendFields(nil, text) }
 
-// AppendFields appends what [SplitObject] gives to fields, so that a caller who
-// brings room for a few saves an allocation. On an error it gives nil.
+// AppendFields appends what [SplitObject] returns to fields, so that a caller who
+// brings room for a few saves an allocation. On an error it returns nil.
 func AppendFields(fields []Field, text JSON) ([]Field, error) {
 	set := newFieldSet(fields)
 	s := jsonscan.Scanner{Text: string(text)}

@@ -13,7 +13,7 @@ import (
 
 // AppendJSON appends the value's JSON text to b, byte for byte as Python's
 // json.dumps writes it with its defaults: ASCII only, with spaces after commas
-// and colons, floats as repr gives them. It allocates only to grow b, but for
+// and colons, floats as repr writes them. It allocates only to grow b, but for
 // ints beyond int64.
 func (v Value) AppendJSON(b []byte) []byte {
 	switch v.Kind() {

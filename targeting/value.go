@@ -100,7 +100,7 @@ func Uint(u uint64) Value {
 	return Int(int64(u))
 }
 
-// BigInt returns an int of any size. It copies i; nil gives 0.
+// BigInt returns an int of any size. It copies i; nil becomes 0.
 func BigInt(i *big.Int) Value {
 	switch {
 	case i == nil:
@@ -173,7 +173,7 @@ const maxDepth = jsonscan.MaxDepth
 // *big.Int, float32 and float64, string, [json.Number], [json.RawMessage],
 // [JSON], a Value, and pointers, slices, arrays and maps with string keys of
 // such. The keys of a map are sorted. Anything else, bytes among them, and what
-// is nested more than 500 deep gives an error that matches [ErrInvalid].
+// is nested more than 500 deep is an error that matches [ErrInvalid].
 func ValueOf(v any) (Value, error) { return valueOf(v, 0) }
 
 // ValuesOf returns the values of Go values, as [ValueOf] does. A slice, an array or a

@@ -26,7 +26,7 @@ const (
 	heldReplyCost = 200
 )
 
-// A getMethod is a method that gives one flag.
+// A getMethod is a method that returns one flag.
 type getMethod struct {
 	name  string
 	index int
@@ -54,8 +54,8 @@ func getMethodOf(name []byte) *getMethod {
 }
 
 // heldReplies are the replies about flags that the store has in memory, as they
-// are sent in the binary protocol. A flag that a store gives never changes, so a
-// reply is good for as long as the store gives the same one.
+// are sent in the binary protocol. A flag that a store returns never changes, so a
+// reply is good for as long as the store returns the same one.
 type heldReplies struct {
 	store store.Peeker
 	seed  maphash.Seed

@@ -49,7 +49,7 @@ type candidate struct {
 // all others the next time.
 type idleLongest struct{ candidates []candidate }
 
-// next claims the connection that is idle longest, of all there are, or gives nil.
+// next claims the connection that is idle longest, of all there are, or returns nil.
 func (l *idleLongest) next(connections map[*connection]struct{}) *connection {
 	for len(l.candidates) > 0 || l.seek(connections) {
 		last := len(l.candidates) - 1

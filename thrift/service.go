@@ -243,8 +243,8 @@ func (s *Service) delete(ctx context.Context, method, name string, missing error
 }
 
 // List returns flags sorted by name, from the offset-th on, no more than limit.
-// Limit -1, which is also what a client that sends none means, gives all; 0
-// gives none. Other negative limits, and negative offsets, are INVALID. Flags
+// Limit -1, which is also what a client that sends none means, returns all; 0
+// returns none. Other negative limits, and negative offsets, are INVALID. Flags
 // that cannot be read are left out, do not count, and are logged.
 func (s *Service) List(ctx context.Context, limit, offset int64) ([]*featureflagstore.FeatureFlagStoreItem, error) {
 	items := []*featureflagstore.FeatureFlagStoreItem{}

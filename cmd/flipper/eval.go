@@ -86,7 +86,7 @@ type askedFlags struct {
 	store *opened
 }
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (a askedFlags) Target(name string) (rules.Target, error) {
 	f, err := a.store.Get(a.ctx, name)
 	if err != nil {

@@ -162,7 +162,7 @@ func itemName(text targeting.JSON) string {
 // otherFlags are those that conditions can ask. One that cannot be read is nil.
 type otherFlags map[string]*store.Flag
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (o otherFlags) Target(name string) (rules.Target, error) {
 	f, ok := o[name]
 	switch {

@@ -121,7 +121,7 @@ func members(what string, text targeting.JSON) ([]targeting.Field, error) {
 }
 
 // countMembers counts the members of an object whose text is valid: of a name
-// given twice [targeting.SplitObject] gives the last value, as Python does, which
+// given twice [targeting.SplitObject] returns the last value, as Python does, which
 // in a file that somebody edited hides a mistake.
 func countMembers(text targeting.JSON) (n int) {
 	depth, inText := 0, false

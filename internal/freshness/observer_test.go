@@ -28,7 +28,7 @@ import (
 
 // An observer is the other process: the test binary, started anew with the URL of
 // a store in this variable. It prints a line for each thing that it sees: "answer
-// TIME true" when IsEnabled gives another answer, "bare TIME" when the backend
+// TIME true" when IsEnabled returns another answer, "bare TIME" when the backend
 // told a client that does nothing else, and "ready" at the start.
 const observerVariable = "FLIPPER_FRESHNESS_OBSERVER"
 

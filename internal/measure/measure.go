@@ -99,7 +99,7 @@ type Result struct {
 // Nanoseconds returns the time of one operation in one goroutine.
 func (r Result) Nanoseconds() float64 { return r.Times[1].Median }
 
-// Run measures rows. It fails if ctx ends, or if a row gives a wrong answer.
+// Run measures rows. It fails if ctx ends, or if a row returns a wrong answer.
 func Run(ctx context.Context, rows []Row, opts Options) ([]Result, error) {
 	o := opts.withDefaults()
 	runs := make([]int, len(rows)) // of each row in a sample

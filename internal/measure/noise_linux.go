@@ -16,7 +16,7 @@ import (
 // tick is the unit of time in /proc: USER_HZ is 100 wherever Go runs.
 const tick = 10 * time.Millisecond
 
-// Others runs f and gives the share of one processor that processes other than
+// Others runs f and returns the share of one processor that processes other than
 // this one and its children used meanwhile, or the hypervisor for other machines.
 // It is 0 where that cannot be told.
 func Others(f func()) float64 {

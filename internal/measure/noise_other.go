@@ -5,7 +5,7 @@
 
 package measure
 
-// Others runs f and gives the share of one processor that other processes used
+// Others runs f and returns the share of one processor that other processes used
 // meanwhile. It is 0 where that cannot be told, as here.
 func Others(f func()) float64 {
 	f()

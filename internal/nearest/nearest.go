@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxNames is how many names Names gives at most.
+// maxNames is the most names that Names returns.
 const maxNames = 3
 
 // maxEdits is by how many edits two names may differ for one to be a slip of the

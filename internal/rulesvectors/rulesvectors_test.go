@@ -56,7 +56,7 @@ const errorAnswer = `{"error": true}`
 
 type flags map[string]*store.Flag
 
-// Target is what [rules.Flags] asks for.
+// Target implements [rules.Flags].
 func (f flags) Target(name string) (rules.Target, error) {
 	switch other, ok := f[name]; {
 	case !ok:

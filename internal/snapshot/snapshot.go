@@ -89,8 +89,8 @@ func (m *Map) hold(r *root) {
 	}
 }
 
-// Hide makes Load give a view that knows nothing, until Show is called as often as
-// Hide was. What changes meanwhile is shown then.
+// Hide makes Load return a view that knows nothing, until Show has been called as often
+// as Hide. What changes in between appears then.
 //
 // A store hides its Map before it has its flags, and for good when it is closed.
 // Readers pay nothing for it.
@@ -224,7 +224,7 @@ func (r *root) len() int { return r.count + len(r.unreadable) }
 // knows nothing: [View.Peek] tells which. It neither blocks nor allocates.
 func (v View) Find(name string) *store.Flag { return v.root.find(name) }
 
-// Peek is what [store.Peeker] asks for. It neither blocks nor allocates.
+// Peek implements [store.Peeker]. It neither blocks nor allocates.
 func (v View) Peek(name string) (f *store.Flag, known bool) {
 	if f = v.root.find(name); f != nil {
 		return f, true
@@ -240,7 +240,7 @@ func (r *root) knowsNone(name string) bool {
 }
 
 // Get returns the flag, the bare [store.ErrNotFound], or the
-// [*store.UnreadableError]; a view of a hidden Map gives the bare
+// [*store.UnreadableError]; a view of a hidden Map returns the bare
 // [store.ErrUnavailable]. It does not allocate.
 func (v View) Get(name string) (*store.Flag, error) {
 	if f := v.root.find(name); f != nil {

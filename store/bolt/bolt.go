@@ -174,7 +174,7 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Get is what [store.Store] asks for. It reads from memory and does not
+// Get implements [store.Store]. It reads from memory and does not
 // allocate.
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
@@ -183,12 +183,12 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.flags.Held().Get(name)
 }
 
-// Peek is what [store.Peeker] asks for. It knows every flag but those that are
+// Peek implements [store.Peeker]. It knows every flag but those that are
 // unreadable, until the store is closed.
 func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
 
-// Snapshots lets the flag client read without a call in between. It is for the
-// client alone: who writes to what it gives breaks the store.
+// Snapshots lets the flag client read without a call in between. Only the
+// client may use it, and it must not change the Map.
 func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	if asked != store.Store(s) {
 		return nil // a store around this one
@@ -196,7 +196,7 @@ func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	return &s.flags
 }
 
-// Put is what [store.Store] asks for. It returns when the flag is on the disk.
+// Put implements [store.Store]. It returns when the flag is on the disk.
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, nil
 }
 
-// Delete is what [store.Store] asks for. It returns when the disk has it.
+// Delete implements [store.Store]. It returns when the disk has it.
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.check(ctx); err != nil {
 		return err
@@ -223,7 +223,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return s.do(&write{ctx: ctx, name: name})
 }
 
-// List is what [store.Store] asks for. It returns the flags as they are when the
+// List implements [store.Store]. It returns the flags as they are when the
 // loop begins, from memory.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
@@ -235,7 +235,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// Watch is what [store.Watcher] asks for. Changes are told at once.
+// Watch implements [store.Watcher]. Changes are told at once.
 func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	return s.notifier.Watch(ctx)
 }

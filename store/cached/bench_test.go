@@ -12,7 +12,7 @@ import (
 	"github.com/flipper-go/flipper/store/memory"
 )
 
-// BenchmarkHit compares what a cache gives from memory with what golang-lru, on
+// BenchmarkHit compares an answer from memory with what golang-lru, on
 // which it stands, takes alone.
 func BenchmarkHit(b *testing.B) {
 	inner := memory.New()

@@ -104,9 +104,9 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Get is what [store.Store] asks for. It reads below if the flag is not held or
-// has to be read again. If that fails, takes too long, or ctx ends meanwhile, it
-// gives the flag as it was held, if that is not too old; see [WithMaxStale].
+// Get implements [store.Store]. It reads from the store below if the
+// flag is not held, or what is held has expired. If that read fails, takes too long, or
+// ctx ends first, Get returns the held flag unless it is too old; see [WithMaxStale].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.reload(ctx, name, e)
 }
 
-// Peek is what [store.Peeker] asks for. It knows what is held and need not be
-// read again.
+// Peek implements [store.Peeker]. It knows the flags that are held and have
+// not expired.
 func (s *Store) Peek(name string) (f *store.Flag, known bool) {
 	e, ok := s.entries.Get(name)
 	if !ok || !s.isFresh(e) || s.closed.Load() {
@@ -128,9 +128,9 @@ func (s *Store) Peek(name string) (f *store.Flag, known bool) {
 	return e.flag, true
 }
 
-// Held returns the flag as it is held, or nil if it is known that there is none. It
-// does not read it again, and holds nothing that is older than [WithMaxStale]. The flag
-// client answers with it while the store below does not answer.
+// Held returns the flag as it is held, expired or not, or nil if it is known that there
+// is none. It never reads from the store below, and returns nothing older than
+// [WithMaxStale]. The flag client uses it while the store below does not answer.
 func (s *Store) Held(name string) (f *store.Flag, held bool) {
 	e, ok := s.entries.Get(name)
 	if !ok || s.closed.Load() || !s.isFresh(e) && s.age(e) > s.maxStale {
@@ -139,9 +139,9 @@ func (s *Store) Held(name string) (f *store.Flag, held bool) {
 	return e.flag, true
 }
 
-// Age is what [store.Dated] asks for. The age is 0 while the store below tells of
-// changes, and for what is not held. The age that the store below gives, if it is
-// a [store.Dated], comes on top.
+// Age implements [store.Dated]. The age is 0 while the store below reports
+// changes, and for flags that are not held. If the store below is a [store.Dated], its
+// own age is added.
 func (s *Store) Age(name string) (age time.Duration, stale bool) {
 	if e, ok := s.entries.Peek(name); ok {
 		age, stale = s.age(e), e.hasFailed()
@@ -153,7 +153,7 @@ func (s *Store) Age(name string) (age time.Duration, stale bool) {
 	return age, stale
 }
 
-// Put is what [store.Store] asks for. The flag goes to the store below.
+// Put implements [store.Store]. The flag goes to the store below.
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, err
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.check(ctx); err != nil {
 		return err
@@ -175,8 +175,8 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// List is what [store.Store] asks for. It always asks the store below, and what
-// that returns is not kept.
+// List implements [store.Store]. It always asks the store below, and does
+// not keep what that returns.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		if err := s.check(ctx); err != nil {

@@ -1,34 +1,32 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cached holds in memory the flags that were asked for, over a store that
-// has to ask a server.
+// Package cached keeps recently used flags in memory, in front of a store that has to
+// ask a server.
 //
 //	s := cached.New(thriftrpc.New("flags:9090"))
 //	defer s.Close()
 //	features := flipper.New(s)
 //
-// It holds the flags that were used last, 5,000 unless [WithSize] says otherwise,
-// and also holds that there is no flag of a name. To hold all flags, whether they
-// are asked for or not, use package mirror.
+// It holds the most recently used flags, 5,000 unless [WithSize] says otherwise. It
+// also remembers which names have no flag. To hold all flags, used or not, see package
+// mirror.
 //
 // # How fresh
 //
-// If the store below is a [store.Watcher], the cache follows its watch: a flag
-// that may have changed is read again when it is next asked for; when the watch is
-// lost, and when it stands again, that is every flag. While the watch is down, and
-// over a store that cannot watch, a flag is also read again when its [WithTTL] is
-// over; a change made elsewhere may be seen that late. What is written
-// through the cache is seen at once.
+// If the store below is a [store.Watcher], the cache follows its watch. A flag that
+// may have changed is read again the next time it is used. When the watch is lost, and
+// when it is back, every flag counts as changed. While the watch is down, and over a
+// store that cannot watch, a flag is also read again once its [WithTTL] has passed, so
+// a change made elsewhere may take that long to appear. What is written through the
+// cache is visible at once.
 //
-// A flag is read by one call at a time, however many ask for it. What that call
-// gives is not kept if the flag was changed, or may have been, while it was under
-// way.
+// One call at a time reads a flag, however many callers wait for it. Its result is not
+// kept if the flag changed, or may have changed, during the call.
 //
 // # When the store below fails
 //
-// An error is never kept. If a flag is there that has to be read again, and
-// reading fails or takes longer than [WithReloadWait], the old one is the answer,
-// for as long as [WithMaxStale] allows. [Store.Age] tells of it, and
-// [WithErrorHandler] has a function told.
+// Errors are never cached. If an expired flag cannot be read again, or that takes longer
+// than [WithReloadWait], the cache answers with the old one for as long as [WithMaxStale]
+// allows. [Store.Age] reports its age, and the function of [WithErrorHandler] is called.
 package cached

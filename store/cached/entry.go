@@ -12,7 +12,7 @@ import (
 )
 
 // An entry is what is held of one name. Times are durations since the store was
-// made, which is what the monotonic clock gives.
+// made, by the monotonic clock.
 type entry struct {
 	flag     *store.Flag   // nil if there is none
 	epoch    uint64        // the shard's when it was made

@@ -33,9 +33,9 @@ func (sh *shard) now() uint64 {
 	return sh.epoch
 }
 
-// keep holds what a read gave that began in an epoch. If that is over, what it
-// gave is no answer; but it takes the place of what is older still, for when
-// reading fails, so that nobody sees the flag go back.
+// keep holds the result of a read that began in an epoch. If that epoch is over, the
+// result is no answer any more. It still replaces what is older, for when reading
+// fails, so that nobody sees the flag go back.
 func (s *Store) keep(name string, f *store.Flag, epoch uint64) {
 	sh := s.shard(name)
 	sh.mu.Lock()
@@ -93,7 +93,7 @@ type write struct {
 	epoch uint64
 }
 
-// write begins a write: what reads give that began before it is not kept.
+// write begins a write: the results of reads that began before it are not kept.
 func (s *Store) write(name string) write {
 	sh := s.shard(name)
 	sh.mu.Lock()

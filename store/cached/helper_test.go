@@ -166,7 +166,7 @@ func set(t testing.TB, s store.Store, name string, enabled bool) *store.Flag {
 	return f
 }
 
-// wantEnabled checks what Get gives.
+// wantEnabled checks what Get returns.
 func wantEnabled(t testing.TB, s store.Store, name string, enabled bool) {
 	t.Helper()
 	f, err := s.Get(t.Context(), name)

@@ -21,8 +21,8 @@ var ErrNoWatch = fmt.Errorf("the cached store cannot tell of changes: %w", error
 // rewatchPause is before a watch that ended by itself is begun again.
 const rewatchPause = time.Second
 
-// Watch is what [store.Watcher] asks for, if the store below is one. A change is
-// told once Get and Peek do not give what was before it.
+// Watch implements [store.Watcher], if the store below is one. It yields a
+// change once Get and Peek no longer return the state before it.
 //
 // If the store below cannot watch, the sequence yields a change with All set,
 // then an error that matches [errors.ErrUnsupported], and ends.

@@ -20,7 +20,7 @@ import (
 	consulstore "github.com/flipper-go/flipper/store/consul"
 )
 
-// newClient starts a Consul server and gives a client for it. A program takes
+// newClient starts a Consul server and returns a client for it. A program takes
 // its own: api.NewClient(api.DefaultConfig()), as a rule.
 func newClient() (client *api.Client, stop func()) {
 	agent, stopAgent := consultest.StartForExample()

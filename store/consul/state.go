@@ -38,7 +38,7 @@ func newState(name string, pair *api.KVPair) *state {
 }
 
 // isOf reports whether the pair is this state of its key. Indexes alone do not
-// tell: a server that lost its data gives them anew.
+// tell: a server that lost its data hands them out anew.
 func (st *state) isOf(pair *api.KVPair) bool {
 	return st.index == pair.ModifyIndex && st.created == pair.CreateIndex && bytes.Equal(st.value, pair.Value)
 }

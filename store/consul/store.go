@@ -118,12 +118,12 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Peek is what [store.Peeker] asks for. It knows every flag once all were
+// Peek implements [store.Peeker]. It knows every flag once all were
 // fetched; see [Store.WaitReady].
 func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
 
-// Snapshots lets the flag client read without a call in between. It is for the
-// client alone: who writes to what it gives breaks the store.
+// Snapshots lets the flag client read without a call in between. Only the
+// client may use it, and it must not change the Map.
 func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	if asked != store.Store(s) {
 		return nil // a store around this one
@@ -131,7 +131,7 @@ func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	return &s.flags
 }
 
-// Get is what [store.Store] asks for. It answers from memory, and asks the server
+// Get implements [store.Store]. It answers from memory, and asks the server
 // only until all flags were fetched.
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
@@ -165,7 +165,7 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return newState(name, pair).get()
 }
 
-// List is what [store.Store] asks for. It returns the flags as they are when the
+// List implements [store.Store]. It returns the flags as they are when the
 // loop begins, from memory, and asks the server only until all flags were
 // fetched.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
@@ -209,7 +209,7 @@ func (s *Store) fetchStates(ctx context.Context) (map[string]*state, error) {
 	return s.states(pairs, nil), nil
 }
 
-// Age is what [store.Dated] asks for: 0 while the store is told of changes. While
+// Age implements [store.Dated]: 0 while the store is told of changes. While
 // it is not, because the server cannot be reached or the cluster has no leader,
 // the flags are stale, and the age is that of the last question that the server
 // has answered. It is the same for all flags.

@@ -10,7 +10,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// Watch is what [store.Watcher] asks for. Any number of loops share the store's
+// Watch implements [store.Watcher]. Any number of loops share the store's
 // one question to the server. While the server cannot be asked, it yields one
 // error.
 func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {

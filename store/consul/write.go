@@ -22,7 +22,7 @@ import (
 // base64.
 const maxTransaction = 512<<10 - 16<<10
 
-// Put is what [store.Store] asks for. The revision is Consul's ModifyIndex. What
+// Put implements [store.Store]. The revision is Consul's ModifyIndex. What
 // was stored is read by this store from then on, and by others as soon as the
 // server has told them. An error that matches [store.ErrUnavailable], or ctx's,
 // says that the flag may or may not have been stored: the answer was lost.
@@ -80,7 +80,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	}
 }
 
-// stored notes and gives the flag that the server has stored.
+// stored notes the flag that the server has stored, and returns it.
 func (s *Store) stored(c *call, name string, text []byte, pair *api.KVPair) (*store.Flag, error) {
 	if pair != nil && bytes.Equal(pair.Value, text) {
 		st := newState(name, pair)
@@ -143,7 +143,7 @@ func (s *Store) compareAndSet(ctx context.Context, name string, value []byte, in
 	return results[len(results)-1], true, nil
 }
 
-// Delete is what [store.Store] asks for. An error that matches
+// Delete implements [store.Store]. An error that matches
 // [store.ErrUnavailable], or ctx's, says that the flag may or may not have been
 // deleted.
 //

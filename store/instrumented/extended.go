@@ -85,7 +85,7 @@ func watchObservers(observers []Observer) (watch []WatchObserver) {
 	return watch
 }
 
-// Watch is what [store.Watcher] asks for.
+// Watch implements [store.Watcher].
 func (w *watching) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	if len(w.observers) == 0 {
 		return w.inner.Watch(ctx)
@@ -108,7 +108,7 @@ type peeking struct {
 	self  store.Store // what New gives
 }
 
-// Peek is what [store.Peeker] asks for.
+// Peek implements [store.Peeker].
 func (p *peeking) Peek(name string) (f *store.Flag, known bool) { return p.inner.Peek(name) }
 
 // Held returns the flag that the store within holds, if it is one of package cached.
@@ -122,8 +122,8 @@ func (p *peeking) Held(name string) (f *store.Flag, held bool) {
 }
 
 // Snapshots lets the flag client read without a call in between, if it can do so
-// with the store within. It is for the client alone: who writes to what it gives
-// breaks the store.
+// with the store within. Only the client may use it, and it must not change
+// the Map.
 func (p *peeking) Snapshots(asked store.Store) *snapshot.Map {
 	if asked != p.self {
 		return nil // a store around this one

@@ -1,17 +1,16 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package instrumented tells observers of the calls of a store, for metrics and
-// traces.
+// Package instrumented reports the calls of a store to observers, for metrics and traces.
 //
 //	collector := flipperprometheus.NewCollector()
 //	flags := instrumented.New(redisstore, collector)
 //	features := flipper.New(flags)
 //
-// What [New] gives can do all that the store within can: if that is a
-// [store.Watcher], a [store.Peeker] or a [store.Dated], so is the other, and no
-// more than that. Reads from memory, by Peek, take nanoseconds and are passed on
-// without being observed, so the flag client is as fast as it is without.
+// The store that [New] returns can do exactly what the store within can: it is a
+// [store.Watcher], a [store.Peeker] or a [store.Dated] if that is one. Reads from memory,
+// by Peek, take nanoseconds. They are passed on without being observed, so the flag
+// client stays as fast as before.
 //
 // To see what goes to a server, put it below package cached or mirror, around the
 // store that asks the server:
@@ -31,7 +30,7 @@ import (
 // An Operation is a method of a store.
 type Operation string
 
-// The operations that observers are told of.
+// The operations that are reported to observers.
 const (
 	OperationGet    Operation = "get"
 	OperationPut    Operation = "put"
@@ -48,8 +47,8 @@ type Call struct {
 	Name string
 }
 
-// An Observer is told of the calls of a store. It must be safe for concurrent
-// use, and quick: the caller waits for it.
+// An Observer hears of the calls of a store. It must be safe for concurrent use, and
+// quick: the caller waits for it.
 type Observer interface {
 	// Begin is called before a call. The call gets the context that Begin
 	// returns, which must be ctx or made of it. end is called once, when the
@@ -61,7 +60,7 @@ type Observer interface {
 	Begin(ctx context.Context, call Call) (_ context.Context, end func(err error))
 }
 
-// A WatchObserver is an [Observer] that is also told what watches yield.
+// A WatchObserver is an [Observer] that also hears what watches yield.
 type WatchObserver interface {
 	Observer
 
@@ -70,11 +69,10 @@ type WatchObserver interface {
 	Watched(ctx context.Context, change store.Change, err error)
 }
 
-// New returns a store that passes all calls on to another one, and tells observers
-// of them, the first of which is told first of beginnings and last of ends. It
-// never closes the store within, so it has no Close method. Besides what the store
-// within can do, it has WaitReady(ctx) error, which waits for the store within if
-// that has such a method.
+// New returns a store that passes all calls on to another one, and reports them to
+// observers. The first observer hears of the beginning of a call first, and of its end
+// last. The store has no Close method, because it never closes the store within. It has a
+// method WaitReady(ctx) error, which waits for the store within if that has one too.
 func New(inner store.Store, observers ...Observer) store.Store {
 	return extended(&calls{inner: inner, observers: observers})
 }
@@ -115,7 +113,7 @@ func (c *calls) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Get is what [store.Store] asks for.
+// Get implements [store.Store].
 func (c *calls) Get(ctx context.Context, name string) (*store.Flag, error) {
 	ctx, end := c.begin(ctx, OperationGet, name)
 	f, err := c.inner.Get(ctx, name)
@@ -123,7 +121,7 @@ func (c *calls) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return f, err
 }
 
-// Put is what [store.Store] asks for.
+// Put implements [store.Store].
 func (c *calls) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	ctx, end := c.begin(ctx, OperationPut, f.Name)
 	stored, err := c.inner.Put(ctx, f)
@@ -131,7 +129,7 @@ func (c *calls) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, err
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (c *calls) Delete(ctx context.Context, name string) error {
 	ctx, end := c.begin(ctx, OperationDelete, name)
 	err := c.inner.Delete(ctx, name)
@@ -139,7 +137,7 @@ func (c *calls) Delete(ctx context.Context, name string) error {
 	return err
 }
 
-// List is what [store.Store] asks for.
+// List implements [store.Store].
 func (c *calls) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		ctx, end := c.begin(ctx, OperationList, "")

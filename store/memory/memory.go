@@ -27,8 +27,8 @@ import (
 // The zero value is empty and ready to use. Store is safe for concurrent use;
 // reads take no lock, and do not allocate even where there is no flag.
 //
-// It keeps flags in their stored form: what comes back is what a store on disk
-// would give.
+// It keeps flags in their stored form, so that reads return what a store on disk
+// would return.
 type Store struct {
 	mu       sync.Mutex // held by the one who changes flags
 	revision uint64     // the last one given; none is given twice
@@ -57,7 +57,7 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Get is what [store.Store] asks for.
+// Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -65,12 +65,12 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.flags.Held().Get(name)
 }
 
-// Peek is what [store.Peeker] asks for. It knows every flag until the store is
+// Peek implements [store.Peeker]. It knows every flag until the store is
 // closed.
 func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.flags.Load().Peek(name) }
 
-// Snapshots lets the flag client read without a call in between. It is for the
-// client alone: who writes to what it gives breaks the store.
+// Snapshots lets the flag client read without a call in between. Only the
+// client may use it, and it must not change the Map.
 func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	if asked != store.Store(s) {
 		return nil // a store around this one
@@ -78,7 +78,7 @@ func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	return &s.flags
 }
 
-// Put is what [store.Store] asks for.
+// Put implements [store.Store].
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, nil
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
-// List is what [store.Store] asks for. It returns the flags as they are when the
+// List implements [store.Store]. It returns the flags as they are when the
 // loop begins.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
@@ -132,7 +132,7 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// Watch is what [store.Watcher] asks for. Changes are told at once.
+// Watch implements [store.Watcher]. Changes are told at once.
 func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	return s.notifier.Watch(ctx)
 }

@@ -22,7 +22,7 @@ func filled(b *testing.B, n int) *memory.Store {
 	return inner
 }
 
-// BenchmarkPeek compares what a mirror gives with what the memory store gives,
+// BenchmarkPeek compares the answers of a mirror with those of the memory store,
 // which has nothing else to do.
 func BenchmarkPeek(b *testing.B) {
 	for _, n := range sizes {

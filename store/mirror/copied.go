@@ -14,10 +14,9 @@ import (
 )
 
 // copied is the mirror's copy of all flags. Several reads may be under way at a
-// time, and end in any order. Each takes a ticket when it begins; what it gave
-// does not replace what a read with a later ticket gave. So one who writes and
-// then reads back never sees an older state again: every read that could give one
-// began before.
+// time, and end in any order. Each takes a ticket when it begins, and its result never
+// replaces the result of a read with a later ticket. So whoever writes and then reads
+// back never sees an older state again: every read that could return one began before.
 //
 // Of two reads that overlap, the later ticket may have the older state. But then
 // the flag changed after that was read, which the store below tells, and it is
@@ -38,7 +37,7 @@ func (c *copied) ticket() uint64 {
 	return c.last
 }
 
-// set takes what a read gave. An error that is not about the flag it returns.
+// set takes the result of a read. It returns an error that is not about the flag.
 func (c *copied) set(ticket uint64, name string, f *store.Flag, err error) error {
 	if errors.Is(err, store.ErrInvalidName) {
 		err = store.ErrNotFound // so there cannot be a flag
@@ -61,7 +60,7 @@ func (c *copied) set(ticket uint64, name string, f *store.Flag, err error) error
 	return nil
 }
 
-// setAll takes what a list gave. The ticket 0 is for flags from elsewhere: whatever
+// setAll takes the result of a list. The ticket 0 is for flags from elsewhere: whatever
 // was read is newer.
 func (c *copied) setAll(ticket uint64, listed []listed) {
 	c.mu.Lock()

@@ -1,8 +1,7 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mirror holds all flags of another store in memory, and follows their
-// changes.
+// Package mirror holds all flags of another store in memory, and follows its changes.
 //
 //	s := mirror.New(thriftrpc.New("flags:9090"))
 //	defer s.Close()
@@ -11,24 +10,22 @@
 //	}
 //	features := flipper.New(s)
 //
-// Every read is answered from a snapshot, with or without a connection. To hold
-// only what is asked for, use package cached.
+// Every read is answered from a snapshot, with or without a connection. To hold only the
+// flags that are used, see package cached.
 //
 // # How fresh
 //
-// The mirror watches the store below, and reads again what that tells of. When
-// the watch begins, and whenever it was lost, everything is read; so it is from
-// time to time in any case, see [WithFullReadInterval]. What a read gives counts
-// only if nothing that was read later is there already.
+// The mirror watches the store below, and reads each flag that may have changed. It reads
+// all flags when the watch begins, after the watch was lost, and from time to time in any
+// case; see [WithFullReadInterval]. A result never replaces one that was read later.
 //
-// What is written through the mirror is read back before the call returns, so
-// that the writer sees that or something newer.
+// What is written through the mirror is read back before the call returns, so the writer
+// sees its own change, or a newer one.
 //
 // # When the store below fails
 //
-// Reads go on from the snapshot, however old it is; [Store.Age] tells its age, and
-// the logger is told once when the connection is lost and once when everything
-// was read again. With [WithLastGood] all flags are kept in a file, from which a
-// process can start while the store below cannot be asked; with [WithInitial] it
-// can start for the first time then.
+// Reads go on from the snapshot, however old it is, and [Store.Age] reports its age. The
+// mirror logs once when the connection is lost, and once when everything has been read
+// again. [WithLastGood] keeps all flags in a file, so that a process can start while the
+// store below is down. [WithInitial] covers its very first start.
 package mirror

@@ -250,7 +250,7 @@ func set(t testing.TB, s store.Store, name string, enabled bool) {
 	}
 }
 
-// wantEnabled checks what Get and Peek give.
+// wantEnabled checks what Get and Peek return.
 func wantEnabled(t testing.TB, s *mirror.Store, name string, enabled bool) {
 	t.Helper()
 	f, err := s.Get(t.Context(), name)

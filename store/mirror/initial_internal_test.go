@@ -10,7 +10,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// What the store below gave stays, if flags from elsewhere come at the same moment
+// What was read from the store below stays, if flags from elsewhere come at the same moment
 // and a little later.
 func TestElsewhereTooLate(t *testing.T) {
 	var c copied

@@ -109,7 +109,7 @@ func (s *Store) check(ctx context.Context) error {
 	return nil
 }
 
-// Get is what [store.Store] asks for. Until the mirror is ready, it asks the
+// Get implements [store.Store]. Until the mirror is ready, it asks the
 // store below; see also [WithInitial].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
@@ -121,12 +121,12 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.copy.flags.Held().Get(name)
 }
 
-// Peek is what [store.Peeker] asks for. It knows every flag but those that are
+// Peek implements [store.Peeker]. It knows every flag but those that are
 // unreadable, once the mirror is ready.
 func (s *Store) Peek(name string) (f *store.Flag, known bool) { return s.copy.flags.Load().Peek(name) }
 
-// Snapshots lets the flag client read without a call in between. It is for the
-// client alone: who writes to what it gives breaks the store.
+// Snapshots lets the flag client read without a call in between. Only the
+// client may use it, and it must not change the Map.
 func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	if asked != store.Store(s) {
 		return nil // a store around this one
@@ -134,7 +134,7 @@ func (s *Store) Snapshots(asked store.Store) *snapshot.Map {
 	return &s.copy.flags
 }
 
-// Age is what [store.Dated] asks for: it is the same for all flags. It is 0 while
+// Age implements [store.Dated]: it is the same for all flags. It is 0 while
 // the store below tells of changes, and until the mirror is ready.
 func (s *Store) Age(name string) (age time.Duration, stale bool) {
 	if s.state.isReady() {
@@ -147,7 +147,7 @@ func (s *Store) Age(name string) (age time.Duration, stale bool) {
 	return age, stale
 }
 
-// List is what [store.Store] asks for: the flags as they are when the loop
+// List implements [store.Store]: the flags as they are when the loop
 // begins. Until the mirror is ready, it asks the store below, or if there are
 // initial flags, waits.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
@@ -170,8 +170,8 @@ func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	}
 }
 
-// Watch is what [store.Watcher] asks for. A change is told once Get and Peek give
-// what came of it, and the first when the mirror is ready.
+// Watch implements [store.Watcher]. It yields a change once Get and Peek
+// return the new state, and the first one when the mirror is ready.
 func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	return func(yield func(store.Change, error) bool) {
 		select {
@@ -183,7 +183,7 @@ func (s *Store) Watch(ctx context.Context) iter.Seq2[store.Change, error] {
 	}
 }
 
-// Put is what [store.Store] asks for. The flag goes to the store below, and is
+// Put implements [store.Store]. The flag goes to the store below, and is
 // read back from there.
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
@@ -198,7 +198,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return stored, err
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.check(ctx); err != nil {
 		return err

@@ -25,7 +25,7 @@ const (
 	scansAtMost = 3
 )
 
-// List is what [store.Store] asks for. It looks at every key of the database, so
+// List implements [store.Store]. It looks at every key of the database, so
 // it takes a time in proportion to them; values are read as the loop goes on, a
 // few thousand flags ahead of it.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {

@@ -118,7 +118,7 @@ func (s *Store) start(f func()) (started bool) {
 	return true
 }
 
-// Get is what [store.Store] asks for. It takes one round trip, which concurrent
+// Get implements [store.Store]. It takes one round trip, which concurrent
 // callers share when there are many.
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
@@ -131,7 +131,7 @@ func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	return s.decoded.flag(name, v)
 }
 
-// Put is what [store.Store] asks for. It takes one round trip.
+// Put implements [store.Store]. It takes one round trip.
 func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
@@ -156,7 +156,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	return nil, store.ErrConflict
 }
 
-// Delete is what [store.Store] asks for.
+// Delete implements [store.Store].
 func (s *Store) Delete(ctx context.Context, name string) error {
 	if err := s.check(ctx); err != nil {
 		return err

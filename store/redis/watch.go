@@ -20,7 +20,7 @@ const (
 	pauseMax = 500 * time.Millisecond
 )
 
-// Watch is what [store.Watcher] asks for. Each loop has a connection of its own
+// Watch implements [store.Watcher]. Each loop has a connection of its own
 // to each master; package mirror makes do with one loop for any number of flags.
 //
 // In a cluster that has lost a master, it goes on to tell of the changes that the

@@ -60,7 +60,7 @@ func newPool(address string, o options) *pool {
 // repeatable are the methods that change nothing.
 var repeatable = map[string]bool{"Get": true, "List": true, "GetStored": true, "ListStored": true}
 
-// Call is what [thrift.TClient] asks for. The error is a
+// Call implements [thrift.TClient]. The error is a
 // [thrift.TApplicationException] if the service answered with one.
 //
 // A connection that the service closed while it was idle is noticed before it is

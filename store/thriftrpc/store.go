@@ -72,7 +72,7 @@ func (s *Store) ask(added, six func() error) error {
 	return six()
 }
 
-// Get is what [store.Store] asks for.
+// Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, name string) (*store.Flag, error) {
 	if err := store.ValidateName(name); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (s *Store) get(ctx context.Context, name string) (*store.Flag, error) {
 	return f, err
 }
 
-// Put is what [store.Store] asks for. An error that matches
+// Put implements [store.Store]. An error that matches
 // [store.ErrUnavailable], or ctx's, says that the flag may or may not have been
 // stored: the answer was lost. See the package comment for a foreign service.
 func (s *Store) Put(ctx context.Context, f *store.Flag) (stored *store.Flag, err error) {
@@ -125,7 +125,7 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (stored *store.Flag, err
 	return stored, err
 }
 
-// Delete is what [store.Store] asks for. An error that matches
+// Delete implements [store.Store]. An error that matches
 // [store.ErrUnavailable], or ctx's, says that the flag may or may not have been
 // deleted.
 func (s *Store) Delete(ctx context.Context, name string) error {
@@ -139,7 +139,7 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 	return s.aboutName("DeleteStored", name, err)
 }
 
-// List is what [store.Store] asks for. It fetches a page at a time; ctx is for
+// List implements [store.Store]. It fetches a page at a time; ctx is for
 // all of them, [WithTimeout] for each.
 func (s *Store) List(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {

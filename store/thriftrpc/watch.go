@@ -16,7 +16,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// Watch is what [store.Watcher] asks for, with one exception: if the service
+// Watch implements [store.Watcher], with one exception: if the service
 // cannot tell of changes, it yields a change with All set, then [ErrNoWatch], and
 // ends.
 //
@@ -64,7 +64,7 @@ type subscription struct {
 	repeated bool   // the last answer told of everything
 }
 
-// stop gives up the connection, and the position: what happened until there is
+// stop drops the connection, and the position: what happened until there is
 // another one is unknown.
 func (sub *subscription) stop(lost bool) {
 	if sub.c != nil {

@@ -46,7 +46,7 @@ func (o Operator) symbol() string {
 	return fmt.Sprintf("Operator(%d)", uint8(o))
 }
 
-// ParseOperator returns the operator of a symbol as [Operator.String] gives it.
+// ParseOperator returns the operator of a symbol as [Operator.String] writes it.
 // The empty symbol is equality.
 func ParseOperator(symbol string) (Operator, error) {
 	if symbol == "" || symbol == OpEqual.String() {

@@ -127,7 +127,7 @@ func (c *Collector) Evaluated(ctx context.Context, name string, e flipper.Evalua
 	c.evaluations.Evaluated(ctx, name, e)
 }
 
-// Describe is what [prometheus.Collector] asks for.
+// Describe implements [prometheus.Collector].
 func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	descs <- evaluations
 	descs <- age
@@ -135,7 +135,7 @@ func (c *Collector) Describe(descs chan<- *prometheus.Desc) {
 	c.calls.describe(descs)
 }
 
-// Collect is what [prometheus.Collector] asks for.
+// Collect implements [prometheus.Collector].
 func (c *Collector) Collect(metrics chan<- prometheus.Metric) {
 	for count := range c.evaluations.Counts() {
 		metrics <- prometheus.MustNewConstMetric(evaluations, prometheus.CounterValue, float64(count.Number),

@@ -20,7 +20,7 @@ type Store interface {
 	Close() error
 }
 
-// Run checks that what the flag client reads is what Peek gives, from when the
+// Run checks that what the flag client reads is what Peek returns, from when the
 // store is ready until it is closed. It writes to the store and closes it. The
 // store is ready and has no flag X.
 func Run(t *testing.T, s Store) {
