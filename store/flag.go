@@ -21,7 +21,8 @@ const (
 	MaxNameSize = 1024
 
 	// MaxFlagSize is the largest stored form of a flag, in bytes. It is what
-	// Consul takes by default, so that a flag fits into every store.
+	// Consul takes by default, so that a flag fits into every store. A larger flag,
+	// which another client may have stored, can be read, switched and deleted.
 	MaxFlagSize = 512 << 10
 )
 
@@ -84,6 +85,17 @@ func (f *Flag) unchanged() bool {
 	s := f.stored
 	return s != nil && s.named && f.Name == s.name && f.Enabled == s.enabled && s.wasCreated(f.Created) &&
 		f.ClientData == s.clientData && f.Bucketer == s.bucketer && slices.Equal(f.Conditions, s.conditions)
+}
+
+// onlySwitched reports whether the flag replaces one from which at most the switch
+// differs: what another client stored can be switched off, however large it is.
+func (f *Flag) onlySwitched() bool {
+	if f.stored == nil || f.Revision == "" {
+		return false
+	}
+	asStored := *f
+	asStored.Enabled = f.stored.enabled
+	return asStored.unchanged()
 }
 
 // wasCreated reports whether the stored form has a time as that of creation.
@@ -158,7 +170,7 @@ func Encode(f *Flag) ([]byte, error) {
 // a revision, and refuses what [Encode] does. The result shares nothing with f
 // that can be modified.
 func Normalize(f *Flag) (*Flag, error) {
-	if f.unchanged() && len(f.stored.text) <= MaxFlagSize {
+	if f.unchanged() && (len(f.stored.text) <= MaxFlagSize || f.onlySwitched()) {
 		normalized := f.Clone()
 		normalized.Revision = ""
 		return normalized, nil
@@ -171,7 +183,7 @@ func Normalize(f *Flag) (*Flag, error) {
 		return nil, err
 	}
 	text := targeting.JSON(targeting.AppendObject(nil, fields))
-	if len(text) > MaxFlagSize {
+	if len(text) > MaxFlagSize && !f.onlySwitched() {
 		return nil, fmt.Errorf("%w flag %q: its stored form has %d bytes, at most %d are allowed", ErrInvalid, f.Name, len(text), MaxFlagSize)
 	}
 	// Each part was valid by itself, but within the flag it is nested deeper.

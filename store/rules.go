@@ -4,6 +4,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -42,14 +43,65 @@ func (f *Flag) SetRules(s rules.Ruleset) error {
 		fields = withoutField(fields, RulesKey)
 	} else {
 		fields = targeting.SetField(fields, RulesKey, s.JSON())
-		f.Conditions, f.Bucketer = nil, carta.NewPercentageBucketer(carta.FixedPercentage(0))
-		if s.Definition().PythonOn {
-			f.Bucketer = carta.NoBucketer()
-		}
+		f.showToPython(s)
 	}
 	f.ClientData = targeting.JSON(targeting.AppendObject(nil, fields))
 	f.rules = s
 	return nil
+}
+
+// showToPython sets what clients that know no rules see of a flag with rules.
+func (f *Flag) showToPython(s rules.Ruleset) {
+	f.Conditions, f.Bucketer = nil, carta.NewPercentageBucketer(carta.FixedPercentage(0))
+	if s.Definition().PythonOn {
+		f.Bucketer = carta.NoBucketer()
+	}
+}
+
+// SetClientData replaces the flag's client data, rules included, by what another
+// client wrote. The text is kept as it is.
+//
+// New or changed rules are set as by [Flag.SetRules]. If they cannot be read, nothing
+// is changed, and the error matches [ErrInvalid] and names the field. Rules that stay as
+// they are pass, even those that only a later version can read.
+func (f *Flag) SetClientData(text targeting.JSON) error {
+	next := f.Clone()
+	next.ClientData, next.rules = text, readRules(f.Name, text)
+	if err := next.CheckRules(f); err != nil {
+		return err
+	}
+	if !next.rules.IsZero() && !sameRules(f.rules, next.rules) {
+		next.showToPython(next.rules)
+	}
+	*f = *next
+	return nil
+}
+
+// CheckRules refuses a flag that brings rules which cannot be read, with an error that
+// matches [ErrInvalid] and names the field. Rules that the flag had before pass; before
+// is nil if there was no flag.
+func (f *Flag) CheckRules(before *Flag) error {
+	err := f.rules.Err()
+	if err == nil || before != nil && sameRules(before.rules, f.rules) {
+		return nil
+	}
+	// What is about to be written is not stored yet.
+	if unreadable, ok := errors.AsType[*UnreadableError](err); ok {
+		err = unreadable.Err
+	}
+	return fmt.Errorf("client_data: %w", err)
+}
+
+// sameRules reports whether two texts of rules mean the same: a client that reads and
+// writes a flag may change spacing and order.
+func sameRules(a, b rules.Ruleset) bool {
+	if a.JSON() == b.JSON() {
+		return true
+	}
+	v, errV := targeting.ParseJSON(a.JSON())
+	w, errW := targeting.ParseJSON(b.JSON())
+	// NaN equals nothing, but is written the same.
+	return errV == nil && errW == nil && (v.Equal(w) || v.String() == w.String())
 }
 
 // clientDataFields returns the members of client data.

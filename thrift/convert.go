@@ -78,7 +78,10 @@ func readMeta(meta *featureflagstore.FeatureFlagStoreMeta, now time.Time) (func(
 		return nil, err
 	}
 	return func(f *store.Flag) error {
-		f.ClientData, f.Conditions, f.Bucketer = clientData, conditions, bucketer
+		f.Conditions, f.Bucketer = conditions, bucketer
+		if err := f.SetClientData(clientData); err != nil {
+			return err
+		}
 		if meta.CreatedDate != nil {
 			f.Created = time.Unix(*meta.CreatedDate, 0).UTC()
 		}

@@ -124,13 +124,19 @@ func (s *Service) do(ctx context.Context, method, name string, call func(context
 }
 
 // Create makes a flag, created now, in place of one that is there: nothing of
-// that stays. Without clientData, it has none.
+// that stays. Without clientData, it has none. If clientData has rules, clients that
+// know none see a flag that is off, unless the rules say otherwise; rules that cannot
+// be read are INVALID.
 func (s *Service) Create(ctx context.Context, name string, enabled bool, clientData featureflagstore.JSON) (*featureflagstore.FeatureFlagStoreItem, error) {
 	var created *store.Flag
 	var was before
 	err := s.do(ctx, "Create", name, func(ctx context.Context) (err error) {
 		flag := s.newFlag(name, enabled)
-		if flag.ClientData, err = readClientData(&clientData); err != nil {
+		data, err := readClientData(&clientData)
+		if err != nil {
+			return err
+		}
+		if err := flag.SetClientData(data); err != nil {
 			return err
 		}
 		created, was, err = s.replace(ctx, flag)
@@ -284,6 +290,9 @@ func (s *Service) List(ctx context.Context, limit, offset int64) ([]*featureflag
 // SetMeta replaces the client data, the conditions and the bucketer of a flag:
 // what meta leaves out, the flag has no longer. A created date that is left out
 // stays. If there is no such flag, the answer is NOT_FOUND.
+//
+// A client that knows no rules sends back those that it was shown. New or changed ones
+// are taken as by [Service.Create], whatever conditions and bucketer meta has.
 func (s *Service) SetMeta(ctx context.Context, name string, meta *featureflagstore.FeatureFlagStoreMeta) error {
 	var was before
 	var stored *store.Flag

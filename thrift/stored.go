@@ -4,6 +4,8 @@
 package thrift
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +37,8 @@ func (s *Service) GetStored(ctx context.Context, name string) (*featureflagstore
 
 // CompareAndSet stores a flag, given in its stored form, if the stored revision
 // is the one given, or, with an empty revision, if there is no flag of that
-// name. If not so, it answers CONFLICT or EXISTS.
+// name. If not so, it answers CONFLICT or EXISTS. New or changed rules that cannot be
+// read are INVALID.
 func (s *Service) CompareAndSet(ctx context.Context, name string, text featureflagstore.JSON, revision string) (*featureflagstore.StoredFlag, error) {
 	var flag *featureflagstore.StoredFlag
 	var was before
@@ -49,6 +52,9 @@ func (s *Service) CompareAndSet(ctx context.Context, name string, text featurefl
 			return invalidf("item: %v", err)
 		}
 		f.Revision = revision
+		if err := s.checkReplacement(ctx, f, len(text)); err != nil {
+			return err
+		}
 		if revision != "" {
 			if was = s.lookBefore(ctx, name); was.flag == nil || was.flag.Revision != revision {
 				was = before{unknown: true}
@@ -67,6 +73,38 @@ func (s *Service) CompareAndSet(ctx context.Context, name string, text featurefl
 		return nil, err
 	}
 	return flag, nil
+}
+
+// checkReplacement refuses what a flag may keep, but not bring: rules that cannot be
+// read, and more than [store.MaxFlagSize] bytes.
+func (s *Service) checkReplacement(ctx context.Context, f *store.Flag, size int) error {
+	alone := f.Clone()
+	alone.Revision = ""
+	_, err := store.Normalize(alone)
+	if err = cmp.Or(err, f.CheckRules(nil)); err == nil || f.Revision == "" {
+		return err
+	}
+	before, errBefore := s.store.Get(ctx, f.Name)
+	switch {
+	case errors.Is(errBefore, store.ErrNotFound), errors.Is(errBefore, store.ErrUnreadable):
+		return store.ErrConflict
+	case errBefore != nil:
+		return errBefore
+	case before.Revision != f.Revision:
+		return store.ErrConflict
+	}
+	switched := before.Clone()
+	switched.Enabled = f.Enabled
+	if size > store.MaxFlagSize && !sameStored(switched, f) {
+		return err
+	}
+	return f.CheckRules(before)
+}
+
+func sameStored(a, b *store.Flag) bool {
+	textA, errA := store.Encode(a)
+	textB, errB := store.Encode(b)
+	return errA == nil && errB == nil && bytes.Equal(textA, textB)
 }
 
 // DeleteStored deletes a flag, or answers NOT_FOUND.
