@@ -20,6 +20,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // A fault is one way in which a store is wrong.
@@ -138,6 +139,22 @@ func (s *faulty) read(name string) (*store.Flag, error) {
 		return nil, err
 	}
 	f.Revision = strconv.Itoa(it.revision)
+	switch s.fault {
+	case "takes a flag with unreadable rules for unreadable":
+		if err := f.Rules().Err(); err != nil {
+			return nil, err
+		}
+	case "keeps the rules of before":
+		// As if they were prepared once for each flag.
+		before, ok := s.cache[name]
+		if !ok {
+			s.cache[name] = f
+			return f, nil
+		}
+		next := before.Clone()
+		next.Enabled, next.ClientData, next.Conditions, next.Bucketer, next.Revision = f.Enabled, f.ClientData, f.Conditions, f.Bucketer, f.Revision
+		return next, nil
+	}
 	return f, nil
 }
 
@@ -211,7 +228,9 @@ func (s *faulty) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 		}
 	}
 	s.items[s.key(f.Name)] = next
-	s.notify(f.Name, !ok)
+	if !s.is("watch misses rules") || f.Rules().IsZero() || !ok {
+		s.notify(f.Name, !ok)
+	}
 	if s.is("returns what it was given") {
 		return f, nil
 	}
@@ -221,7 +240,7 @@ func (s *faulty) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 // encode returns the stored form.
 func (s *faulty) encode(f *store.Flag) ([]byte, error) {
 	switch s.fault {
-	case "takes any size":
+	case "takes any size", "takes rules of any size":
 		if big := f.ClientData; len(big) > 400<<10 {
 			f = f.Clone()
 			f.ClientData = ""
@@ -242,11 +261,54 @@ func (s *faulty) encode(f *store.Flag) ([]byte, error) {
 		if v, err := store.ParseClientData(f.ClientData); err == nil {
 			f.ClientData = targeting.JSON(v.String())
 		}
+	case "drops reserved names":
+		f = f.Clone()
+		f.ClientData = withoutReserved(f.ClientData)
+	case "drops unreadable rules":
+		if f.Rules().Err() != nil {
+			f = f.Clone()
+			f.ClientData = withoutReserved(f.ClientData)
+		}
+	case "refuses unreadable rules that it has":
+		if err := f.Rules().Err(); err != nil {
+			return nil, fmt.Errorf("%w: %v", store.ErrInvalid, err)
+		}
+	case "takes ints for floats in rules":
+		var clientData map[string]json.RawMessage
+		if !f.Rules().IsZero() && json.Unmarshal([]byte(f.ClientData), &clientData) == nil {
+			var v any
+			if json.Unmarshal(clientData[store.RulesKey], &v) == nil {
+				f = f.Clone()
+				clientData[store.RulesKey], _ = json.Marshal(v)
+				text, _ := json.Marshal(clientData)
+				f.ClientData = targeting.JSON(text)
+			}
+		}
+	case "writes rules anew":
+		if s := f.Rules(); !s.IsZero() && s.Err() == nil {
+			s, err := rules.New(f.Name, s.Definition())
+			if err != nil {
+				return nil, err
+			}
+			f = f.Clone()
+			if err := f.SetRules(s); err != nil {
+				return nil, err
+			}
+		}
 	case "drops conditions":
 		f = f.Clone()
 		f.Conditions = nil
 	}
 	return store.Encode(f)
+}
+
+func withoutReserved(clientData targeting.JSON) targeting.JSON {
+	fields, err := targeting.SplitObject(clientData)
+	if err != nil {
+		return clientData
+	}
+	fields = slices.DeleteFunc(fields, func(f targeting.Field) bool { return store.IsReserved(f.Name) })
+	return targeting.JSON(targeting.AppendObject(nil, fields))
 }
 
 func (s *faulty) Delete(ctx context.Context, name string) error {

@@ -76,6 +76,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Names", s.testNames)
 	t.Run("Size", s.testSize)
 	t.Run("Fidelity", s.testFidelity)
+	t.Run("Rules", s.testRules)
 	t.Run("Independence", s.testIndependence)
 	t.Run("List", s.testList)
 	t.Run("Concurrency", s.testConcurrency)
