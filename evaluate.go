@@ -94,8 +94,15 @@ func (c *FeatureFlagClient) IsEnabledOr(ctx context.Context, name string, otherw
 // isEnabled answers from a flag that was found in memory, or nil.
 func (c *FeatureFlagClient) isEnabled(ctx context.Context, name string, f *store.Flag, otherwise fallback, attrs []Attr) bool {
 	// What most flags are most of the time is answered without more ado.
-	if f != nil && isPlain(f) && !c.thorough && scopeOf(ctx).pins == nil {
-		return f.Enabled
+	if f != nil && !c.thorough {
+		if s := scopeOf(ctx); s.pins == nil {
+			if isPlain(f) {
+				return f.Enabled
+			}
+			if d := decideAlone(f, attrs, s.attrs); d != nil {
+				return d.Enabled
+			}
+		}
 	}
 	return c.isEnabledWith(ctx, name, f, otherwise, c.required, attrs)
 }
@@ -173,6 +180,24 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.
 		return c.evaluateAsking(ctx, f, &r)
 	}
 	return f.Decide(&r, nil)
+}
+
+// decideAlone returns the decision of a flag whose rules ask no other flag. Where there
+// is none, because the flag is another or cannot be evaluated, it returns nil, and
+// evaluate finds out why.
+func decideAlone(f *store.Flag, attrs, inherited []Attr) *targeting.Decision {
+	s := f.Rules()
+	if s.IsZero() || s.Asks() != nil {
+		return nil
+	}
+	// Field by field: the compiler makes a literal elsewhere, and to copy what was just
+	// written takes longer than most rules.
+	var r targeting.Request
+	r.Attrs, r.Inherited = attrs, inherited
+	if d, err := s.DecideAlone(f.Enabled, &r); err == nil {
+		return d
+	}
+	return nil
 }
 
 // isPlain reports whether a flag answers Enabled to everybody. It does not look at

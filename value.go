@@ -76,7 +76,17 @@ type reader[T any] func(v *targeting.Variant) (T, error)
 
 // valueOr is the typed answer of a flag for requests that must have some attributes.
 func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, required *requirements, otherwise T, read reader[T], attrs []Attr) T {
-	d, err := c.evaluate(ctx, name, c.peek(name), required, attrs)
+	f := c.peek(name)
+	if f != nil && required == nil && c.observers == nil {
+		if s := scopeOf(ctx); s.pins == nil {
+			if d := decideAlone(f, attrs, s.attrs); d != nil && d.Variant != nil {
+				if value, err := read(d.Variant); err == nil {
+					return value
+				}
+			}
+		}
+	}
+	d, err := c.evaluate(ctx, name, f, required, attrs)
 	value := otherwise
 	if err == nil {
 		if d.Variant == nil {

@@ -54,6 +54,7 @@ func shapes(tb testing.TB) ([]shape, rules.Flags) {
 		{"a sticky split", split("user_id", rules.Share{Variant: "blue", Share: 100_000}), []targeting.Attr{user}, "blue"},
 		{"a sticky split by a number", split("user_id", rules.Share{Variant: "blue", Share: 100_000}), []targeting.Attr{number}, "blue"},
 		{"a split in three", split("user_id", rules.Share{Variant: "grey", Share: 0}, rules.Share{Variant: "blue", Share: 0}, rules.Share{Variant: "red", Share: 100_000}), []targeting.Attr{user}, "red"},
+		{"a split by a pointer", split("/account/id", rules.Share{Variant: "blue", Share: 100_000}), []targeting.Attr{attr("account", map[string]any{"id": "an account whose id has more than 32 bytes"})}, "blue"},
 		{"a ramp", split("user_id", rules.Share{Variant: "blue", Ramp: hour}), []targeting.Attr{user}, "blue"},
 		{"a random split", split("", rules.Share{Variant: "blue", Share: 100_000}), nil, "blue"},
 		{"the hash carta", target(tb, "flag", boolean(rules.Rule{Split: &rules.Split{By: "user_id", Hash: rules.HashCarta, Shares: []rules.Share{{Variant: "on", Share: 100_000}}}})), []targeting.Attr{user}, "on"},

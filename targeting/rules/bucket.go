@@ -16,17 +16,27 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// A bucketing puts requests into buckets by an attribute.
+// A bucketing puts requests into buckets by an attribute. It is small, because what is
+// slow is to get it from memory.
 type bucketing struct {
-	by    path
-	seed  uint64          // the hash of the salt
-	carta *carta.Bucketer // for HashCarta; nil for HashXXH64
+	by      name
+	seed    uint64            // the hash of the salt
+	special *specialBucketing // nil as a rule
+}
+
+// A specialBucketing is one that is not the XXH64 of an attribute that is no pointer.
+type specialBucketing struct {
+	random bool // a bucket is drawn; then there is no more
+	by     path
+	carta  *carta.Bucketer // for HashCarta; nil for HashXXH64
 }
 
 func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error) {
-	if b.by, err = newPath(join(at, "by"), by); err != nil {
+	p, err := newPath(join(at, "by"), by)
+	if err != nil {
 		return b, err
 	}
+	b.by = p.name
 	if salt != "" && !utf8.ValidString(salt) {
 		return b, invalid(join(at, "salt"), "is not valid Unicode")
 	}
@@ -36,6 +46,9 @@ func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error)
 			salt = flag
 		}
 		b.seed = xxhash.Sum64(salt, 0)
+		if p.within != nil {
+			b.special = &specialBucketing{by: p}
+		}
 		return b, nil
 	case HashCarta:
 		switch {
@@ -48,7 +61,7 @@ func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error)
 			return b, invalid(join(at, "by"), "must not be %s with the hash %s: Python's client takes this name for itself, and does not hash it", by, hash)
 		}
 		bucketer := carta.NewConsistentHashBucketer(carta.FixedPercentage(1), by)
-		b.carta = &bucketer
+		b.special = &specialBucketing{by: p, carta: &bucketer}
 		return b, nil
 	}
 	return b, invalid(join(at, "hash"), "%q is not known: write %s or %s", string(hash), HashXXH64, HashCarta)
@@ -58,40 +71,59 @@ func newBucketing(at, flag, by, salt string, hash Hash) (b bucketing, err error)
 // key.
 const maxFloatKey = 1 << 53
 
+// isRandom reports whether buckets are drawn.
+func (b *bucketing) isRandom() bool { return b.special != nil && b.special.random }
+
+// find returns the attribute of a request that has its bucket, or nil if it is missing.
+func (b *bucketing) find(r *targeting.Request) *targeting.Value {
+	p := path{name: b.by}
+	if b.special != nil {
+		p = b.special.by
+	}
+	return p.find(r)
+}
+
 // bucket returns the bucket of a request. ok is false if the attribute is missing, or
 // is no key.
 func (b *bucketing) bucket(r *targeting.Request) (bucket int, ok bool) {
-	v, ok := b.by.find(r)
-	if !ok {
-		return 0, false
-	}
-	if b.carta != nil {
-		if !isKey(v) {
+	if b.special == nil {
+		attr := r.Find(b.by.Value())
+		if attr == nil {
 			return 0, false
 		}
-		return b.carta.Bucket(r) * (Buckets / 100), true
-	}
-	if text, isText := v.AsText(); isText {
-		if text == "" || !utf8.ValidString(text) {
-			return 0, false
+		if text, isText := attr.Value.AsText(); isText {
+			if text == "" || !utf8.ValidString(text) {
+				return 0, false
+			}
+			return int(xxhash.Sum64(text, b.seed) % Buckets), true
 		}
-		return int(xxhash.Sum64(text, b.seed) % Buckets), true
 	}
-	var buf [24]byte
-	key, ok := appendNumberKey(buf[:0], v)
-	if !ok {
-		return 0, false
-	}
-	return int(xxhash.Sum64(key, b.seed) % Buckets), true
+	return b.otherBucket(r)
 }
 
-func isKey(v targeting.Value) bool {
-	if text, ok := v.AsText(); ok {
-		return text != "" && utf8.ValidString(text)
+// otherBucket is bucket for what is less frequent.
+func (b *bucketing) otherBucket(r *targeting.Request) (bucket int, ok bool) {
+	v := b.find(r)
+	if v == nil {
+		return 0, false
 	}
 	var buf [24]byte
-	_, ok := appendNumberKey(buf[:0], v)
-	return ok
+	key := buf[:0]
+	text, isText := v.AsText()
+	if isText {
+		ok = text != "" && utf8.ValidString(text)
+	} else {
+		key, ok = appendNumberKey(key, *v)
+	}
+	switch {
+	case !ok:
+		return 0, false
+	case b.special != nil && b.special.carta != nil:
+		return b.special.carta.Bucket(r) * (Buckets / 100), true
+	case isText:
+		return int(xxhash.Sum64(text, b.seed) % Buckets), true
+	}
+	return int(xxhash.Sum64(key, b.seed) % Buckets), true
 }
 
 // appendNumberKey appends the key of a number: an int in decimal, and a float that is
@@ -114,7 +146,6 @@ func appendNumberKey(b []byte, v targeting.Value) (key []byte, ok bool) {
 
 // A split shares out requests between variants.
 type split struct {
-	random bool
 	bucketing
 	shares []share
 	ramp   *ramp // of the last share
@@ -130,7 +161,7 @@ type share struct {
 // next rule. rule tells the draws of a request apart.
 func (s *split) pick(r *targeting.Request, rule int) *targeting.Decision {
 	var bucket int
-	if s.random {
+	if s.isRandom() {
 		bucket = draw(r, rule)
 	} else {
 		var ok bool
@@ -143,10 +174,14 @@ func (s *split) pick(r *targeting.Request, rule int) *targeting.Decision {
 
 // at returns what the share of a bucket serves, or nil beyond the last share.
 func (s *split) at(bucket int, r *targeting.Request) *targeting.Decision {
+	// Which share it is, no processor can foresee. So this counts those before it,
+	// without a branch: the difference is negative for them.
+	before := 0
 	for i := range s.shares {
-		if bucket < s.shares[i].end {
-			return s.shares[i].decision
-		}
+		before += int(uint(s.shares[i].end-bucket-1) >> (bits.UintSize - 1))
+	}
+	if before < len(s.shares) {
+		return s.shares[before].decision
 	}
 	if s.ramp == nil {
 		return nil

@@ -29,7 +29,7 @@ type compiler struct {
 }
 
 func compile(flag string, d Definition) (*ruleset, error) {
-	c := compiler{flag, &ruleset{definition: d}}
+	c := compiler{flag, &ruleset{definition: &d}}
 	if err := c.variants(); err != nil {
 		return nil, err
 	}
@@ -217,15 +217,17 @@ func countConditions(conditions []Condition) (n int) {
 }
 
 func (c *compiler) split(at string, d *Split, rule int) (*split, error) {
-	s := &split{random: d.By == ""}
-	switch {
-	case !s.random:
+	s := new(split)
+	if d.By != "" {
 		var err error
 		if s.bucketing, err = newBucketing(at, c.flag, d.By, d.Salt, d.Hash); err != nil {
 			return nil, err
 		}
-	case d.Hash != "":
-		return nil, invalid(join(at, "hash"), "does not go with a random split: name an attribute in by, or leave the hash out")
+	} else {
+		if d.Hash != "" {
+			return nil, invalid(join(at, "hash"), "does not go with a random split: name an attribute in by, or leave the hash out")
+		}
+		s.special = &specialBucketing{random: true}
 	}
 	end := 0
 	for i, defined := range d.Shares {
@@ -284,7 +286,7 @@ func (c *compiler) conditions(at string, list []Condition) ([]condition, error) 
 }
 
 func (c *compiler) condition(at string, d *Condition, to *condition) (err error) {
-	to.not = d.Not
+	to.not, to.operands = d.Not, new(operands)
 	switch {
 	case d.Flag != "":
 		return c.flagTest(at, d, to)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unique"
 
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -32,14 +33,19 @@ func outcomeOf(ok bool) outcome {
 	return failed
 }
 
-// A condition is a [Condition] that is prepared for evaluation. What most tests need
-// is inline.
+// A condition is a [Condition] that is prepared for evaluation. It is small, because
+// what is slow is to get it from memory.
 type condition struct {
-	test testKind
-	not  bool
-	path path
+	test      testKind
+	not       bool
+	text      unique.Handle[string] // of testAttributeIsText
+	name      name                  // of the attribute, for testAttributeIsText
+	*operands                       // of all other tests
+}
 
-	text   string    // of testIsText
+// operands are what a test compares with.
+type operands struct {
+	path   path
 	texts  []string  // of testIsTexts, testContains, ...
 	set    *set      // of testIs
 	rare   *rareTest // of the other tests of attributes
@@ -52,7 +58,9 @@ type condition struct {
 type testKind uint8
 
 const (
-	testIsText testKind = iota
+	// The most frequent test, for which holdAll takes a shorter way: an attribute that
+	// is no pointer is one text, not negated.
+	testAttributeIsText testKind = iota
 	testIsTexts
 	testIs
 	testContains
@@ -94,7 +102,20 @@ type shareTest struct {
 // hold does not count.
 func holdAll(conditions []condition, r *targeting.Request, e *evaluation) (bool, error) {
 	for i := range conditions {
-		outcome, err := conditions[i].evaluate(r, e)
+		c := &conditions[i]
+		if c.test == testAttributeIsText {
+			attr := r.Find(c.name.Value())
+			if attr == nil {
+				return false, nil
+			}
+			if text, ok := attr.Value.AsText(); ok {
+				if text != c.text.Value() {
+					return false, nil
+				}
+				continue
+			}
+		}
+		outcome, err := c.evaluate(r, e)
 		if outcome != passed {
 			return false, err
 		}
@@ -132,11 +153,10 @@ func (c *condition) evaluate(r *targeting.Request, e *evaluation) (outcome, erro
 	case testTime:
 		o = outcomeOf(c.period.holds(now(r)))
 	case testExists:
-		_, exists := c.path.find(r)
-		o = outcomeOf(exists)
+		o = outcomeOf(c.path.find(r) != nil)
 	default:
-		v, exists := c.path.find(r)
-		if !exists {
+		v := c.path.find(r)
+		if v == nil {
 			return missing, nil
 		}
 		o = c.compare(v)
@@ -153,13 +173,14 @@ func (p *Period) holds(at time.Time) bool {
 
 // compare compares an attribute: one that is a list passes if one of its elements
 // does.
-func (c *condition) compare(v targeting.Value) outcome {
+func (c *condition) compare(v *targeting.Value) outcome {
 	if v.Kind() != targeting.KindList {
 		return c.compareOne(v)
 	}
 	o := incomparable
-	for _, element := range v.Elements() {
-		switch c.compareOne(element) {
+	elements := v.Elements()
+	for i := range elements {
+		switch c.compareOne(&elements[i]) {
 		case passed:
 			return passed
 		case failed:
@@ -171,25 +192,20 @@ func (c *condition) compare(v targeting.Value) outcome {
 
 // compareOne compares a value that is no list. Of one that is, nothing is
 // comparable.
-func (c *condition) compareOne(v targeting.Value) outcome {
+func (c *condition) compareOne(v *targeting.Value) outcome {
 	text, isText := v.AsText()
 	switch c.test {
-	case testIsText:
+	case testAttributeIsText, testIsTexts:
 		if !isText {
-			return comparableWithText(v)
-		}
-		return outcomeOf(text == c.text)
-	case testIsTexts:
-		if !isText {
-			return comparableWithText(v)
+			return comparableWithText(*v)
 		}
 		return outcomeOf(slices.Contains(c.texts, text))
 	case testIs:
-		return c.set.test(v)
+		return c.set.test(*v)
 	case testNumber:
-		return c.rare.compareNumber(v)
+		return c.rare.compareNumber(*v)
 	case testAttributeTime:
-		return c.rare.compareTime(v)
+		return c.rare.compareTime(*v)
 	}
 	if !isText {
 		return incomparable

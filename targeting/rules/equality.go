@@ -7,18 +7,18 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"unique"
 
 	"github.com/flipper-go/flipper/targeting"
 )
 
 // compileIs prepares the operator is. Most tests have one value, which is text.
 func (c *condition) compileIs(values []targeting.Value) {
-	if text, ok := values[0].AsText(); ok && len(values) == 1 && !isDecimal(text) {
-		c.test, c.text = testIsText, text
-		return
-	}
 	if texts := fewTexts(values); texts != nil {
 		c.test, c.texts = testIsTexts, texts
+		if len(texts) == 1 && c.path.within == nil && !c.not {
+			c.test, c.text, c.name = testAttributeIsText, unique.Make(texts[0]), c.path.name
+		}
 		return
 	}
 	c.test = testIs

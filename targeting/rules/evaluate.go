@@ -72,6 +72,11 @@ func (s Ruleset) Decide(enabled bool, r *targeting.Request, flags Flags) (*targe
 	return s.decide(enabled, r, nil)
 }
 
+// DecideAlone is Decide of a flag whose conditions ask no flags: see [Ruleset.Asks].
+func (s Ruleset) DecideAlone(enabled bool, r *targeting.Request) (*targeting.Decision, error) {
+	return s.decide(enabled, r, nil)
+}
+
 // decideAsking is on its own, so that others need no room on the stack.
 func (s *ruleset) decideAsking(r *targeting.Request, flags Flags) (*targeting.Decision, error) {
 	e := evaluation{flags: flags}
@@ -128,12 +133,14 @@ func (s *ruleset) decide(enabled bool, r *targeting.Request, e *evaluation) (*ta
 	}
 	for i := range s.rules {
 		rule := &s.rules[i]
-		holds, err := holdAll(rule.conditions, r, e)
-		if err != nil {
-			return &noDecision, fmt.Errorf("rules[%d]: %w", i, err)
-		}
-		if !holds {
-			continue
+		if len(rule.conditions) > 0 {
+			holds, err := holdAll(rule.conditions, r, e)
+			if err != nil {
+				return &noDecision, fmt.Errorf("rules[%d]: %w", i, err)
+			}
+			if !holds {
+				continue
+			}
 		}
 		if rule.serve != nil {
 			return rule.serve, nil

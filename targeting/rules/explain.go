@@ -110,7 +110,7 @@ func (x explainer) rule(position int, d *Rule, rule *rule) Step {
 	}
 	split := &SplitResult{By: d.Split.By}
 	step.Split = split
-	if rule.split.random {
+	if rule.split.isRandom() {
 		split.Given, split.Bucket = true, draw(x.request, position)
 	} else if split.Bucket, split.Given = rule.split.bucket(x.request); !split.Given {
 		return step
@@ -169,6 +169,7 @@ func (x explainer) condition(path string, d *Condition, c *condition) (holds boo
 	case incomparable:
 		result.Outcome = NotComparable
 	}
+	var value *targeting.Value
 	switch c.test {
 	case testFlag:
 		if v, err := x.ask(x.request, c.flag.name); err == nil {
@@ -178,10 +179,13 @@ func (x explainer) condition(path string, d *Condition, c *condition) (holds boo
 		if bucket, ok := c.share.bucket(x.request); ok {
 			result.Bucket = bucket
 		}
-		result.Value, _ = c.share.by.find(x.request)
+		value = c.share.find(x.request)
 	case testTime:
 	default:
-		result.Value, _ = c.path.find(x.request)
+		value = c.path.find(x.request)
+	}
+	if value != nil {
+		result.Value = *value
 	}
 	return false, []TestResult{result}, nil
 }

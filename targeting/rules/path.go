@@ -5,6 +5,7 @@ package rules
 
 import (
 	"strings"
+	"unique"
 
 	"github.com/flipper-go/flipper/targeting"
 )
@@ -12,16 +13,20 @@ import (
 // A path leads to an attribute: by its name, or by a JSON Pointer (RFC 6901) through
 // objects, of which the attributes are the outermost.
 type path struct {
-	name   string
+	name   name
 	within []string // the keys of objects inside the attribute
 }
+
+// A name is that of an attribute. Flags are about few attributes, so they share the
+// texts of the names, which then stay in a processor's cache.
+type name = unique.Handle[string]
 
 func newPath(at, text string) (path, error) {
 	switch {
 	case text == "":
 		return path{}, invalid(at, "must name an attribute")
 	case text[0] != '/':
-		return path{name: text}, nil
+		return path{name: unique.Make(text)}, nil
 	}
 	tokens := strings.Split(text[1:], "/")
 	for i, token := range tokens {
@@ -32,41 +37,44 @@ func newPath(at, text string) (path, error) {
 		}
 		tokens[i] = strings.ReplaceAll(strings.ReplaceAll(token, "~1", "/"), "~0", "~")
 	}
-	p := path{name: tokens[0]}
+	p := path{name: unique.Make(tokens[0])}
 	if len(tokens) > 1 {
 		p.within = tokens[1:]
 	}
 	return p, nil
 }
 
-// find returns the value that a request has there. ok is false if it is missing, which
-// null and an empty list are too.
-func (p *path) find(r *targeting.Request) (v targeting.Value, ok bool) {
-	attr := r.Find(p.name)
+// find returns the value that a request has there, or nil if it is missing, which null
+// and an empty list are too. It returns an address because copies of values that were
+// just written are slow to make.
+func (p *path) find(r *targeting.Request) *targeting.Value {
+	attr := r.Find(p.name.Value())
 	if attr == nil {
-		return v, false
+		return nil
 	}
-	v = attr.Value
+	v := &attr.Value
 	for _, key := range p.within {
-		if v, ok = member(v, key); !ok {
-			return v, false
+		if v = member(v, key); v == nil {
+			return nil
 		}
 	}
 	switch v.Kind() {
 	case targeting.KindNull:
-		return v, false
+		return nil
 	case targeting.KindList:
-		return v, len(v.Elements()) > 0
+		if len(v.Elements()) == 0 {
+			return nil
+		}
 	}
-	return v, true
+	return v
 }
 
-func member(v targeting.Value, key string) (targeting.Value, bool) {
+func member(v *targeting.Value, key string) *targeting.Value {
 	members := v.Members()
 	for i := range members {
 		if members[i].Key == key {
-			return members[i].Value, true
+			return &members[i].Value
 		}
 	}
-	return targeting.Value{}, false
+	return nil
 }
