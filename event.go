@@ -48,6 +48,8 @@ func (t EventType) post() EventType {
 	return "post_" + EventType(strings.TrimPrefix(string(t), "pre_"))
 }
 
+func (t EventType) isPost() bool { return strings.HasPrefix(string(t), "post_") }
+
 // An Event is one change of a flag by this client: a handler must not modify
 // what it holds.
 type Event struct {
@@ -97,6 +99,9 @@ var ErrAfterChange = errors.New("the change was made, but a handler failed")
 type Events struct {
 	mu       sync.Mutex // held while handlers is replaced
 	handlers atomic.Pointer[[]*registration]
+
+	of    *Events // those of whom these are a draft, nil if they are none
+	later []Event // of a draft: post events, to be told when it is stored
 }
 
 type registration struct {
@@ -141,16 +146,26 @@ func (e *Events) load() []*registration {
 
 // handles reports whether anyone is to be told of a type of event.
 func (e *Events) handles(event EventType) bool {
+	if e.of != nil {
+		return e.of.handles(event)
+	}
 	return slices.ContainsFunc(e.load(), func(r *registration) bool { return r.event == "" || r.event == event })
 }
 
 func (e *Events) emit(ctx context.Context, event Event) error {
+	if e.of != nil {
+		if event.Type.isPost() {
+			e.later = append(e.later, event)
+			return nil
+		}
+		return e.of.emit(ctx, event)
+	}
 	for _, r := range e.load() {
 		if r.event != "" && r.event != event.Type {
 			continue
 		}
 		if err := r.handler(ctx, event); err != nil {
-			if strings.HasPrefix(string(event.Type), "post_") {
+			if event.Type.isPost() {
 				return fmt.Errorf("%w: %s: %w", ErrAfterChange, event.Type, err)
 			}
 			return fmt.Errorf("stopped by a handler of %s: %w", event.Type, err)

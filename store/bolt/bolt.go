@@ -102,6 +102,7 @@ type Store struct {
 var (
 	_ store.Watcher   = (*Store)(nil)
 	_ store.Peeker    = (*Store)(nil)
+	_ store.Batcher   = (*Store)(nil)
 	_ snapshot.Source = (*Store)(nil)
 )
 
@@ -201,6 +202,18 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
+	w, err := newPut(f)
+	if err != nil {
+		return nil, err
+	}
+	w.ctx = ctx
+	if err := s.do(w); err != nil {
+		return nil, err
+	}
+	return w.flag, nil
+}
+
+func newPut(f *store.Flag) (*write, error) {
 	stored, err := store.Normalize(f)
 	if err != nil {
 		return nil, err
@@ -209,10 +222,36 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.do(&write{ctx: ctx, name: f.Name, over: f.Revision, flag: stored, text: text}); err != nil {
+	return &write{name: f.Name, over: f.Revision, flag: stored, text: text}, nil
+}
+
+// Batch implements [store.Batcher]. It returns when the disk has all writes.
+func (s *Store) Batch(ctx context.Context, writes []store.Write) ([]*store.Flag, error) {
+	if err := s.check(ctx); err != nil || len(writes) == 0 {
 		return nil, err
 	}
-	return stored, nil
+	all := make([]*write, len(writes))
+	for i, w := range writes {
+		all[i] = &write{name: w.Name, over: w.Revision}
+		if w.Flag == nil {
+			continue
+		}
+		var err error
+		if all[i], err = newPut(w.Flag); err != nil {
+			return nil, fmt.Errorf("put %q: %w", w.Name, err)
+		}
+		all[i].over = w.Revision
+	}
+	first := all[0]
+	first.ctx, first.with = ctx, all[1:]
+	if err := s.do(first); err != nil {
+		return nil, err
+	}
+	after := make([]*store.Flag, len(all))
+	for i, w := range all {
+		after[i] = w.flag
+	}
+	return after, nil
 }
 
 // Delete implements [store.Store]. It returns when the disk has it.

@@ -24,7 +24,8 @@ type write struct {
 	name string
 	flag *store.Flag // nil to delete
 	text []byte      // the flag's stored form
-	over string      // the revision that is to be replaced
+	over string      // the revision that is to be replaced or deleted
+	with []*write    // are made together with this one, or not at all
 
 	err     error
 	damaged bool       // what the file has under the name is not what was stored
@@ -93,28 +94,40 @@ func (s *Store) commit(batch []*write) {
 	s.reloadDamaged(batch)
 	for _, w := range batch {
 		if w.err == nil {
-			if w.flag != nil {
-				s.flags.Set(w.flag)
-			} else {
-				s.flags.Delete(w.name)
+			for _, w := range w.all() {
+				s.show(w)
 			}
-			s.notifier.Notify(w.name)
 		}
 		w.done <- w.err
 	}
 }
 
+// all returns the write and those that are made together with it.
+func (w *write) all() []*write { return append([]*write{w}, w.with...) }
+
+// show makes a write visible.
+func (s *Store) show(w *write) {
+	if w.flag != nil {
+		s.flags.Set(w.flag)
+	} else {
+		s.flags.Delete(w.name)
+	}
+	s.notifier.Notify(w.name)
+}
+
 // reloadDamaged makes flags unreadable that a write has found to be damaged since
 // they were read. So whoever tries again learns why it fails.
 func (s *Store) reloadDamaged(batch []*write) {
-	for _, w := range batch {
-		if !w.damaged || s.lost != nil {
-			continue
+	for _, first := range batch {
+		for _, w := range first.all() {
+			if !w.damaged || s.lost != nil {
+				continue
+			}
+			if err := s.reload(w.name); errors.Is(err, errPanicked) {
+				s.lost = err
+			}
+			s.notifier.Notify(w.name)
 		}
-		if err := s.reload(w.name); errors.Is(err, errPanicked) {
-			s.lost = err
-		}
-		s.notifier.Notify(w.name)
 	}
 }
 
@@ -127,7 +140,9 @@ func (s *Store) applyAll(batch []*write) func(tx *bbolt.Tx) error {
 		}
 		changed := false
 		for _, w := range batch {
-			w.err = s.apply(w, c)
+			if w.err = s.apply(w, c); errors.Is(w.err, errHalf) {
+				return w.err
+			}
 			changed = changed || w.err == nil
 		}
 		if !changed {
@@ -137,19 +152,42 @@ func (s *Store) applyAll(batch []*write) func(tx *bbolt.Tx) error {
 	}
 }
 
-// apply makes a write within a transaction, after the writes before it.
+// apply makes a write, and those that are made together with it, within a transaction,
+// after the writes before it.
 func (s *Store) apply(w *write, c contents) error {
 	if err := w.ctx.Err(); err != nil {
 		return err
 	}
+	for _, w := range w.all() {
+		if err := s.compare(w, c); err != nil {
+			return err
+		}
+	}
+	for i, w := range w.all() {
+		switch err := s.change(w, c); {
+		case err != nil && i > 0:
+			return fmt.Errorf("%w: %w", errHalf, err)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// errHalf rolls back a transaction, because some of the writes that belong together were
+// made, and another cannot be.
+var errHalf = errors.New("not all of the writes could be made")
+
+// compare says why a write cannot be made.
+func (s *Store) compare(w *write, c contents) error {
 	key := key(w.name)
 	old, sum := c.get(key)
 	exists := old != nil || sum != nil
 	switch {
 	case w.flag == nil && !exists:
 		return store.ErrNotFound
-	case w.flag == nil:
-		return c.delete(key)
+	case w.flag == nil && w.over == "":
+		return nil
 	case w.over == "" && exists:
 		return fmt.Errorf("put %q: %w", w.name, store.ErrExists)
 	case w.over != "" && exists && c.intact(key, old, sum) != nil:
@@ -158,12 +196,20 @@ func (s *Store) apply(w *write, c contents) error {
 	case w.over != "" && revisionOf(old) != w.over:
 		return fmt.Errorf("put %q: %w", w.name, store.ErrConflict)
 	}
+	return nil
+}
+
+// change makes a write to which nothing is opposed.
+func (s *Store) change(w *write, c contents) error {
+	if w.flag == nil {
+		return c.delete(key(w.name))
+	}
 	revision, err := s.nextRevision(c.features)
 	if err != nil {
 		return err
 	}
 	w.flag.Revision = strconv.FormatUint(revision, 10)
-	return c.put(key, value(w.flag.Revision, w.text))
+	return c.put(key(w.name), value(w.flag.Revision, w.text))
 }
 
 // nextRevision returns a revision that no flag ever had, even if the sequence of the
@@ -188,7 +234,9 @@ func (s *Store) failed(batch []*write, err error) {
 	for _, w := range batch {
 		if w.err == nil {
 			w.err = fmt.Errorf("%w: write %s: %w", store.ErrUnavailable, s.path, err)
-			names = append(names, w.name)
+			for _, w := range w.all() {
+				names = append(names, w.name)
+			}
 		}
 	}
 	if !errors.Is(err, errPanicked) {

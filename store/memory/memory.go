@@ -40,6 +40,7 @@ type Store struct {
 var (
 	_ store.Watcher   = (*Store)(nil)
 	_ store.Peeker    = (*Store)(nil)
+	_ store.Batcher   = (*Store)(nil)
 	_ snapshot.Source = (*Store)(nil)
 )
 
@@ -92,17 +93,68 @@ func (s *Store) Put(ctx context.Context, f *store.Flag) (*store.Flag, error) {
 	if err := s.check(ctx); err != nil {
 		return nil, err
 	}
-	switch current, _ := s.flags.Held().Peek(f.Name); {
-	case f.Revision == "" && current != nil:
-		return nil, fmt.Errorf("put %q: %w", f.Name, store.ErrExists)
-	case f.Revision != "" && (current == nil || current.Revision != f.Revision):
-		return nil, fmt.Errorf("put %q: %w", f.Name, store.ErrConflict)
+	if err := s.compare(f.Name, f.Revision, false); err != nil {
+		return nil, err
 	}
+	s.put(stored)
+	return stored, nil
+}
+
+// compare says why a flag cannot be stored, or deleted, over a revision.
+func (s *Store) compare(name, revision string, deletes bool) error {
+	switch current, _ := s.flags.Held().Peek(name); {
+	case deletes && current == nil:
+		return fmt.Errorf("delete %q: %w", name, store.ErrNotFound)
+	case deletes && revision != "" && current.Revision != revision:
+		return fmt.Errorf("delete %q: %w", name, store.ErrConflict)
+	case !deletes && revision == "" && current != nil:
+		return fmt.Errorf("put %q: %w", name, store.ErrExists)
+	case !deletes && revision != "" && (current == nil || current.Revision != revision):
+		return fmt.Errorf("put %q: %w", name, store.ErrConflict)
+	}
+	return nil
+}
+
+// put keeps a flag that nobody else has, under a new revision.
+func (s *Store) put(stored *store.Flag) {
 	s.revision++
 	stored.Revision = strconv.FormatUint(s.revision, 10)
 	s.flags.Set(stored)
-	s.notifier.Notify(f.Name)
-	return stored, nil
+	s.notifier.Notify(stored.Name)
+}
+
+// Batch implements [store.Batcher].
+func (s *Store) Batch(ctx context.Context, writes []store.Write) ([]*store.Flag, error) {
+	after := make([]*store.Flag, len(writes))
+	for i, w := range writes {
+		if w.Flag == nil {
+			continue
+		}
+		stored, err := store.Normalize(w.Flag)
+		if err != nil {
+			return nil, fmt.Errorf("put %q: %w", w.Name, err)
+		}
+		after[i] = stored
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	for _, w := range writes {
+		if err := s.compare(w.Name, w.Revision, w.Flag == nil); err != nil {
+			return nil, err
+		}
+	}
+	for i, w := range writes {
+		if w.Flag != nil {
+			s.put(after[i])
+			continue
+		}
+		s.flags.Delete(w.Name)
+		s.notifier.Notify(w.Name)
+	}
+	return after, nil
 }
 
 // Delete implements [store.Store].

@@ -41,6 +41,7 @@ var (
 	_ store.Peeker    = (*Store)(nil)
 	_ snapshot.Source = (*Store)(nil)
 	_ store.Dated     = (*Store)(nil)
+	_ store.Batcher   = (*Store)(nil)
 )
 
 // New makes a mirror of a store, which it watches and reads until Close, and
@@ -208,6 +209,32 @@ func (s *Store) Delete(ctx context.Context, name string) error {
 		s.copy.delete(name)
 	}
 	return err
+}
+
+// Batch is what [store.Batcher] asks for, if the store below can.
+func (s *Store) Batch(ctx context.Context, writes []store.Write) ([]*store.Flag, error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	below, ok := s.inner.(store.Batcher)
+	if !ok {
+		return nil, fmt.Errorf("%w: a %T makes one write at a time", errors.ErrUnsupported, s.inner)
+	}
+	after, err := below.Batch(ctx, writes)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
+	for i, w := range writes {
+		if s.readBack(ctx, w.Name, err) || err != nil {
+			continue
+		}
+		if w.Flag != nil {
+			s.copy.replace(w.Name, w.Revision, after[i])
+		} else {
+			s.copy.delete(w.Name)
+		}
+	}
+	return after, err
 }
 
 // readBack reads a flag after a write, and reports whether that worked. It is

@@ -16,7 +16,7 @@
 //
 // The more functions the [Harness] has, the more is tested. Tests of what only
 // some stores have appear by themselves: for a [store.Watcher], for a
-// [store.Peeker], and for a store with a Close method.
+// [store.Peeker], for a [store.Batcher], and for a store with a Close method.
 //
 // The suite is meant to run under the race detector. It takes a few seconds on a
 // fast store; with -short it makes fewer concurrent changes.
@@ -91,6 +91,9 @@ func Run(t *testing.T, h Harness) {
 	sample := h.New(t)
 	if _, ok := sample.(store.Peeker); ok {
 		t.Run("Peek", s.testPeek)
+	}
+	if batches(t, sample) {
+		t.Run("Batch", s.testBatch)
 	}
 	if _, ok := sample.(store.Watcher); ok {
 		t.Run("Watch", s.testWatch)
