@@ -1,52 +1,85 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flipper is a feature-flag client: it tells whether a flag is on for a
-// request, and manages flags, over any [store.Store].
+// Package flipper is a feature-flag client. It answers which flags are on for a
+// request, and what they serve, and it manages the flags of any [store.Store].
 //
 //	features := flipper.New(memory.New())
 //
-//	flag, err := features.Create(ctx, "MY_FEATURE")
+//	checkout, err := features.Create(ctx, "NEW_CHECKOUT", flipper.WithEnabled(true))
 //	...
-//	err = flag.Enable(ctx)
+//	err = checkout.AddRule(ctx, rules.Rule{
+//		Name:  "staff",
+//		If:    rules.All(rules.EndsWith("email", "@example.com")),
+//		Serve: "on",
+//	})
 //	...
-//	if features.IsEnabled(ctx, "MY_FEATURE", flipper.String("plan", "pro"), flipper.Int("user_id", 42)) {
-//		runMyFeature()
+//	err = checkout.SetRollout(ctx, rules.Percent("user_id", 10, "on"))
+//	...
+//	if checkout.IsEnabled(ctx, flipper.Int("user_id", 42)) {
+//		runNewCheckout()
 //	}
-//
-// Flags are those of Carta's Python package flipper-client: on a shared store, or
-// through the Thrift service, Go and Python services see the same flags and give
-// the same answers.
 //
 // # Who gets a flag
 //
-// A flag that is not enabled is off. An enabled flag is on for everyone, unless it
-// has conditions (see [FeatureFlagClient.AddCondition]) or a bucketer, which
-// gives it to a share of the traffic (see [FeatureFlagClient.SetBucketer]).
-// Package targeting makes both, and says how they work together.
+// A flag that is not enabled is off for everyone. An enabled flag without rules is on
+// for everyone. Otherwise the flag's rules are asked in order, and the first one that
+// serves a variant decides. Where no rule decides, the flag serves its default. A
+// request that lacks an attribute is never let in by a test on it. Package [rules] has
+// the conditions, splits and ramps that rules are made of. See
+// [FeatureFlagClient.AddRule], [FeatureFlagClient.SetRollout] and
+// [FeatureFlagClient.CreateSegment].
 //
-// Requests are told apart by their attributes: given with the call, or carried by
-// the context (see [WithAttrs]). Middleware for net/http puts them there once.
+// Requests are told apart by their attributes. Pass them with the call, or put them
+// into the context once (see [WithAttrs]). Package middleware does that for net/http.
+//
+// A flag that is shared with Carta's Python package flipper-client has conditions and a
+// bucketer instead of rules. On a shared store, or through the Thrift service, Go and
+// Python services return the same answers for such a flag. Package [carta] makes both;
+// [FeatureFlagClient.Convert] turns such a flag into one with rules.
+//
+// # Values
+//
+// A flag can serve text, numbers or objects as well as on and off: each of its variants
+// has a value. [FeatureFlagClient.StringOr], [FeatureFlagClient.IntOr] and
+// [FeatureFlagClient.FloatOr] return it, and [FeatureFlagClient.Evaluate] returns all
+// that is known of an answer: the variant, its value, the reason and the rule.
 //
 // # Errors
 //
-// [FeatureFlagClient.IsEnabled] never fails. Where there is no answer it gives
-// false, or the default of [FeatureFlagClient.IsEnabledOr], and the cause is
-// logged and told to the handler of [WithErrorHandler].
-// [FeatureFlagClient.Evaluate] returns the cause instead. All other methods return
-// errors, which match the sentinels of package store, such as
-// [store.ErrNotFound].
+// [FeatureFlagClient.IsEnabled] and the typed methods never fail. Where there is no
+// answer they return the caller's default (false, for IsEnabled), and the cause is
+// logged and passed to the handler of [WithErrorHandler]. Evaluate returns the cause in
+// [Evaluation.Err] instead. All other methods return errors, which match the sentinels
+// of package store, such as [store.ErrNotFound].
 //
-// # Changes
+// # Changing flags
 //
-// Every change is made to the freshest state of the flag, by compare-and-set: two
-// clients that change different parts of one flag at the same time both win. So a
-// flag that somebody disables stays disabled, whatever else is being edited.
+// Every change is made to the freshest state of the flag, by compare-and-set: if two
+// clients change different parts of one flag at the same time, both succeed. A flag that
+// somebody disables stays disabled, whatever else is being edited.
+//
+// # Which way to be told
+//
+// The client reports what happens in six ways:
+//
+//   - [FeatureFlagClient.Changes] yields every change of a flag, by whichever process.
+//     Use it for what the program has to do when a flag changes.
+//   - [Events] calls handlers before and after each change that this client makes. A
+//     handler can veto the change. Use it for policies and audit logs.
+//   - A [Hook] is called after each evaluation, without its attributes and without
+//     allocating. Use it for metrics and traces.
+//   - A [Recorder] gets a sample of the evaluations, with their attributes (see
+//     [WithImpressions]). Use it for analysing experiments.
+//   - The handler of [WithErrorHandler] is called for each evaluation that had no answer
+//     and returned the caller's default. Use it for alerts.
+//   - The logger of [WithLogger] gets the same causes, each at most once a minute. It
+//     needs no setup.
 //
 // # Testing
 //
-// Package flippertest gives a test a client with the answers that it decides, and
-// a store that fails on demand.
+// Package flippertest has a client whose answers a test decides, and a store that fails
+// on demand.
 package flipper
 
 import (
@@ -125,7 +158,7 @@ func WithEvents(events *Events) Option {
 	return func(c *FeatureFlagClient) { c.events = events }
 }
 
-// New gives a client for a store. It neither dials nor blocks.
+// New returns a client for a store. It neither dials nor blocks.
 func New(s store.Store, opts ...Option) *FeatureFlagClient {
 	c := &FeatureFlagClient{store: s, timeout: DefaultTimeout, events: new(Events)}
 	c.peeker, _ = s.(store.Peeker)
@@ -138,10 +171,10 @@ func New(s store.Store, opts ...Option) *FeatureFlagClient {
 	return c
 }
 
-// Store gives the client's store.
+// Store returns the client's store.
 func (c *FeatureFlagClient) Store() store.Store { return c.store }
 
-// Events gives the registry of handlers that run around changes made by this
+// Events returns the registry of handlers that run around changes made by this
 // client.
 func (c *FeatureFlagClient) Events() *Events { return c.events }
 
@@ -274,8 +307,9 @@ func (c *FeatureFlagClient) isStale(name string) bool {
 	return stale
 }
 
-// Enable switches a flag on: from then on its conditions and bucketer decide. If
-// there is no such flag, the error matches [store.ErrNotFound].
+// Enable switches a flag on: from then on its rules decide, or its conditions and
+// bucketer. A flag that has none of them is on for everyone. If there is no such flag,
+// the error matches [store.ErrNotFound].
 func (c *FeatureFlagClient) Enable(ctx context.Context, name string) error {
 	return c.change(ctx, "enable", Event{Type: PreEnable, Name: name, Enabled: true}, func(f *store.Flag) error {
 		f.Enabled = true
@@ -306,8 +340,10 @@ func EvenIfAsked() DestroyOption { return func(d *destruction) { d.asked = true 
 
 // Destroy deletes a flag, readable or not. If there is no such flag, the error
 // matches [store.ErrNotFound]. If rules of other flags ask it, the error matches
-// [ErrAsked] and names them, and nothing is deleted; see [EvenIfAsked]. Python services on Consul keep a flag that they
-// have seen until they restart: disable it first.
+// [ErrAsked] and names them, and nothing is deleted; see [EvenIfAsked].
+//
+// Python services on Consul keep a flag that they have seen until they restart: disable
+// it first.
 func (c *FeatureFlagClient) Destroy(ctx context.Context, name string, opts ...DestroyOption) error {
 	var d destruction
 	for _, opt := range opts {
@@ -384,7 +420,7 @@ func withoutRules(f *store.Flag) error {
 	return fmt.Errorf("it has rules, which decide alone (see AddRule and SetRollout): %w", ErrModel)
 }
 
-// A ListOption narrows what [FeatureFlagClient.List] gives.
+// A ListOption narrows what [FeatureFlagClient.List] yields.
 type ListOption func(*listing)
 
 type listing struct {
@@ -392,7 +428,7 @@ type listing struct {
 	limit, offset int
 }
 
-// WithLimit sets how many flags to give at most; 0 gives none. By default there
+// WithLimit sets how many flags to yield at most; 0 yields none. By default there
 // is no limit.
 func WithLimit(limit int) ListOption {
 	return func(l *listing) { l.limited, l.limit = true, limit }
@@ -401,7 +437,7 @@ func WithLimit(limit int) ListOption {
 // WithOffset sets how many flags to skip. The default is 0.
 func WithOffset(offset int) ListOption { return func(l *listing) { l.offset = offset } }
 
-// List gives the flags as they are stored, sorted by name. What it yields, and
+// List yields the flags as they are stored, sorted by name. What it yields, and
 // when it goes on after an error, is as [store.Store] says of its List. A
 // negative limit or offset yields an error that matches [store.ErrInvalid].
 func (c *FeatureFlagClient) List(ctx context.Context, opts ...ListOption) iter.Seq2[*store.Flag, error] {

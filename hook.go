@@ -11,10 +11,11 @@ import (
 	"github.com/flipper-go/flipper/store"
 )
 
-// A Hook is told of evaluations, for metrics and traces. Packages below
+// A Hook is called after each evaluation, for metrics and traces. Packages below
 // telemetry have hooks for slog, Prometheus and OpenTelemetry.
 //
-// Without hooks an evaluation costs no more than it would if there were none.
+// A client that has no hook pays nothing for them. The package comment says when to use
+// a hook, and when one of the other ways to be told.
 type Hook interface {
 	// Evaluated is called after every evaluation, in the goroutine of the
 	// caller, who waits for it: it must be quick, must not block, and must be

@@ -5,24 +5,34 @@ package targeting
 
 import "time"
 
-// A Reason says why a flag is on or off. The terms are OpenFeature's.
+// A Reason says what an answer comes from. The terms are OpenFeature's.
+//
+// All but [ReasonError] are answers, [ReasonDefault] too: the flag was evaluated, no rule
+// decided, and the flag's own default was served. With ReasonError there is no answer,
+// and the caller gets the default that it brought along.
 type Reason string
 
 // The reasons.
 const (
-	// ReasonStatic says that the flag is on for all.
+	// ReasonStatic says that the flag is enabled and tells no requests apart. With
+	// variants but without rules it serves its default. A plain flag, and one of
+	// Carta's model without conditions and bucketer, is on for everyone.
 	ReasonStatic Reason = "STATIC"
-	// ReasonTargetingMatch says that the flag's conditions hold.
+	// ReasonTargetingMatch says that a rule served a variant. In Carta's model, it says
+	// that the conditions hold.
 	ReasonTargetingMatch Reason = "TARGETING_MATCH"
-	// ReasonDefault says that the flag is enabled, but its conditions do not
-	// hold, so that it fell back to off.
+	// ReasonDefault says that the flag has rules but none decided, so it serves its
+	// default. In Carta's model, it says that the conditions do not hold, so the flag is
+	// off. It is an answer; the caller's default comes with [ReasonError].
 	ReasonDefault Reason = "DEFAULT"
-	// ReasonSplit says that the flag's bucketer decided.
+	// ReasonSplit says that a rule's split chose the variant. In Carta's model, it says
+	// that the bucketer decided, whether for on or for off.
 	ReasonSplit Reason = "SPLIT"
-	// ReasonDisabled says that the flag is disabled.
+	// ReasonDisabled says that the flag is not enabled, so it serves its off variant.
 	ReasonDisabled Reason = "DISABLED"
-	// ReasonError says that there was no answer: a condition or bucketer could
-	// not be evaluated, or the flag could not be had.
+	// ReasonError says that there is no answer: the flag is missing or unreadable, the
+	// store could not be asked, or a condition could not be evaluated. The caller gets
+	// its own default, and the cause is reported.
 	ReasonError Reason = "ERROR"
 )
 
