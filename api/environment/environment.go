@@ -36,6 +36,7 @@ type Environment struct {
 	name         string
 	client       *flipper.FeatureFlagClient
 	targetingKey string
+	revisions    revisions
 }
 
 // An Option changes what [New] makes.
