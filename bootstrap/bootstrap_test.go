@@ -238,3 +238,52 @@ func TestDeadServer(t *testing.T) {
 		})
 	}
 }
+
+// Flags keep their rules; those whose rules cannot be read are refused.
+func TestRules(t *testing.T) {
+	const good = `{"version":1, "off": "off", "default": "on"}`
+	read := func(rules string) ([]*store.Flag, error) {
+		return bootstrap.Read(strings.NewReader(`{"format": "flipper-flags-1", "flags": {"A": ` +
+			`{"feature_name": "A", "is_enabled": true, "meta": {"created_date": 1, "client_data": {"$rules": ` + rules + `}}}}}`))
+	}
+	flags, err := read(good)
+	must(t, err)
+	s := memory.New()
+	_, err = bootstrap.Seed(t.Context(), s, flags)
+	must(t, err)
+	f, err := s.Get(t.Context(), "A")
+	if err != nil || f.Rules().JSON() != good || f.Rules().Err() != nil {
+		t.Errorf("%v, %v", f, err)
+	}
+
+	const bad = `{"version": 1, "off": "off", "default": "perhaps"}`
+	if flags, err := read(bad); flags != nil || !errors.Is(err, bootstrap.ErrFormat) || !strings.Contains(err.Error(), "$rules: invalid default") {
+		t.Errorf("read bad rules: %v, %v", flags, err)
+	}
+	f, err = store.Decode("B", `{"feature_name": "B", "is_enabled": true, "meta": {"created_date": 1, "client_data": {"$rules": `+bad+`}}}`)
+	must(t, err)
+	created, err := bootstrap.Seed(t.Context(), s, []*store.Flag{f}, bootstrap.WithAddMissing())
+	if created != nil || !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "$rules: invalid default") {
+		t.Errorf("seed bad rules: %v, %v", created, err)
+	}
+
+	down := flippertest.NewStore(t)
+	down.Fail(nil)
+	var mu sync.Mutex
+	var told []error
+	m := mirror.New(down, mirror.WithInitial(append(flags, f)), mirror.WithLogger(quiet), mirror.WithErrorHandler(func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, err)
+	}))
+	defer m.Close()
+	must(t, m.WaitReady(t.Context()))
+	if got := names(t, m); !slices.Equal(got, []string{"A"}) {
+		t.Errorf("the mirror starts with %q", got)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.ContainsFunc(told, func(err error) bool { return strings.Contains(err.Error(), "$rules: invalid default") }) {
+		t.Errorf("the mirror told of %v", told)
+	}
+}

@@ -28,7 +28,8 @@ func WithAddMissing() Option { return func(o *options) { o.addMissing = true } }
 // instances of a program may seed one store at the same time: each flag is created
 // by one of them.
 //
-// After an error the flags that were created are there, and the names are those. A
+// A flag whose rules cannot be read is refused with an error that matches
+// [store.ErrInvalid]. After an error the flags that were created are there, and the names are those. A
 // store that has some of the flags, because a process ended while it created them,
 // is not empty: only [WithAddMissing] gives it the others.
 func Seed(ctx context.Context, s store.Store, flags []*store.Flag, opts ...Option) (created []string, err error) {
@@ -48,7 +49,11 @@ func Seed(ctx context.Context, s store.Store, flags []*store.Flag, opts ...Optio
 	for _, f := range flags {
 		missing := f.Clone()
 		missing.Revision = ""
-		switch _, err := s.Put(ctx, missing); {
+		err := missing.CheckRules(nil)
+		if err == nil {
+			_, err = s.Put(ctx, missing)
+		}
+		switch {
 		case errors.Is(err, store.ErrExists):
 		case err != nil:
 			return created, fmt.Errorf("seed flag %q: %w", f.Name, err)

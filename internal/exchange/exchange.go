@@ -73,8 +73,8 @@ func Write(w io.Writer, flags iter.Seq2[*store.Flag, error]) (n int, err error) 
 	return n, errors.Join(unreadable...)
 }
 
-// Read reads a file, checks that every flag in it can be stored, and returns them
-// by name. The error matches [ErrFormat].
+// Read reads a file, checks that every flag in it can be stored and that its rules can
+// be read, and returns the flags by name. The error matches [ErrFormat].
 func Read(text []byte) ([]*store.Flag, error) {
 	fields, err := members("the file", targeting.JSON(text))
 	if err != nil {
@@ -98,6 +98,9 @@ func Read(text []byte) ([]*store.Flag, error) {
 		f, err := store.Decode(item.Name, []byte(item.Value))
 		if err == nil {
 			f, err = store.Normalize(f)
+		}
+		if err == nil {
+			err = f.CheckRules(nil)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: flag %q: %w", ErrFormat, item.Name, err)

@@ -65,6 +65,10 @@ const (
 	itemB = `{"feature_name": "B", "is_enabled": false, "meta": {"created_date": 2, "unknown": [1.0]}}`
 )
 
+func itemRules(rules string) string {
+	return `{"feature_name": "A", "is_enabled": true, "meta": {"created_date": 1, "client_data": {"$rules": ` + rules + `}}}`
+}
+
 func file(members string) string {
 	return `{"format": "flipper-flags-1", "flags": {` + members + `}}`
 }
@@ -96,6 +100,8 @@ func TestReadRefuses(t *testing.T) {
 		file(`"A": {"feature_name": "A"}`):                      "is_enabled is missing",
 		file(`"` + strings.Repeat("x", 1025) + `": ` + itemA):   "1025 bytes",
 		file(`"\ud800": ` + itemA):                              "UTF-8",
+		file(`"A": ` + itemRules(`{"version": 2}`)):             `flag "A": client_data: $rules: invalid version`,
+		file(`"A": ` + itemRules(`{"version": 1, "off": "off", "rules": [{"if": [{"attribute": "a", "op": "gt", "values": ["1"]}], "serve": "on"}], "default": "off"}`)): "$rules: invalid rules[0].if[0].values",
 	} {
 		if flags, err := exchange.Read([]byte(text)); !errors.Is(err, exchange.ErrFormat) || !strings.Contains(err.Error(), want) || flags != nil {
 			t.Errorf("%.100s: %v, %v, want %q", text, flags, err, want)

@@ -6,6 +6,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -20,8 +21,11 @@ const initialRevision = "initial"
 func (s *Store) listInitial() (all []listed) {
 	for _, f := range s.initial {
 		initial, err := store.Normalize(f)
+		if err == nil {
+			err = initial.CheckRules(nil)
+		}
 		if err != nil {
-			s.report("an initial flag cannot be used", err)
+			s.report("an initial flag cannot be used", fmt.Errorf("flag %q: %w", f.Name, err))
 			continue
 		}
 		initial.Revision = initialRevision

@@ -54,7 +54,8 @@ func WithLastGood(path string) Option { return func(o *options) { o.lastGood = p
 // be asked then, and there is no file of [WithLastGood]: as a rule those of package
 // bootstrap, which the program brings along. Until the store below was read they are
 // answered as stale, with an age that counts from [New]; then they are gone for
-// good. They are never written, neither to the store below nor to the file.
+// good. They are never written, neither to the store below nor to the file. Flags that
+// cannot be stored, and those whose rules cannot be read, are reported and left out.
 //
 // With initial flags, a read that comes before the mirror is ready waits, if it has
 // to, until it is, which takes half a second if the store below does not answer.
