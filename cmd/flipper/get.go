@@ -64,7 +64,7 @@ func (p *program) printFlag(c *cli.Command, f *store.Flag) error {
 	} else {
 		rows = append(rows, ruleRows(f)...)
 	}
-	if ramp := words.Ramp(f.Bucketer.Percentage()); !strings.Contains(rollout, ramp) { // it has ended
+	if ramp := words.Ramp(f.Bucketer.Percentage()); f.Rules().IsZero() && !strings.Contains(rollout, ramp) { // it has ended
 		rows = append(rows, []cell{{text: "ramp:"}, {text: ramp}})
 	}
 	about := aboutFlag(f)

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
@@ -259,7 +261,31 @@ func numbered(lines []string) []string {
 
 // ruleRows are what get shows of a flag with rules.
 func ruleRows(f *store.Flag) [][]cell {
-	s := f.Rules()
+	rows := definitionRows(f.Rules())
+	if text := forPython(f); text != "" {
+		rows = append(rows, []cell{{text: "for Python:"}, {text: text}})
+	}
+	return rows
+}
+
+// forPython says what clients that know no rules make of an enabled flag with rules:
+// they may have changed it. It is empty if they take the flag for off, as a rule.
+func forPython(f *store.Flag) string {
+	conditions, rollout := words.Conditions(f.Conditions), words.Rollout(f.Bucketer, time.Now())
+	share, err := f.Bucketer.Percentage().Value(time.Now())
+	switch {
+	case conditions == "" && rollout == "":
+		return "on"
+	case conditions == "" && err == nil && share.Equal(targeting.Int(0)):
+		return ""
+	case conditions == "" || rollout == "":
+		return conditions + rollout
+	}
+	return conditions + ", " + rollout
+}
+
+// definitionRows are the rules.
+func definitionRows(s rules.Ruleset) [][]cell {
 	if s.Err() != nil {
 		return [][]cell{{{text: "rules:"}, {text: words.Text(s.Err().Error()), colour: red}}}
 	}
