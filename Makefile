@@ -20,7 +20,7 @@ VERSION = $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/
 GENERATED = internal/featureflagstore
 
 # Modules of their own inside this one, which ./... leaves out.
-MODULES = bench examples/storefront openfeature openfeature/conformance telemetry/flipperotel
+MODULES = api/unleash/conformance bench examples/storefront openfeature openfeature/conformance telemetry/flipperotel
 
 .PHONY: help
 help: ## Show this help
@@ -43,6 +43,7 @@ test: test-deps ## Run all tests with the race detector
 test-deps: ## Install what the tests need, if it is missing
 	@sh scripts/test-deps.sh
 	@GO="$(GO)" sh scripts/consul.sh
+	@sh scripts/npm.sh
 
 .PHONY: check
 check: static test helm-check ## Everything that has to pass before a commit

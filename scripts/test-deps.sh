@@ -11,6 +11,7 @@
 #   - xxhash for Python 3: the tests compare our evaluator of rules with one in Python
 #   - redis-server and prometheus, which the tests start for themselves
 #   - tmux, a terminal for the tests of the command
+#   - Node.js and npm: the tests let clients for JavaScript talk to our server
 #
 # With all of it there it does nothing. It installs with apt-get or Homebrew.
 set -eu
@@ -39,6 +40,8 @@ has_python xxhash || add_missing python-xxhash
 command -v redis-server >/dev/null || add_missing redis
 command -v prometheus >/dev/null || add_missing prometheus
 command -v tmux >/dev/null || add_missing tmux
+command -v node >/dev/null || add_missing nodejs
+command -v npm >/dev/null || add_missing npm
 [ -n "$missing" ] || exit 0
 
 echo "test-deps: missing:$missing"
@@ -66,10 +69,11 @@ elif command -v brew >/dev/null; then
 	case $missing in *" redis"*) brew install redis ;; esac
 	case $missing in *" prometheus"*) brew install prometheus ;; esac
 	case $missing in *" tmux"*) brew install tmux ;; esac
+	case $missing in *" nodejs"* | *" npm"*) brew install node ;; esac
 	has_python thrift.Thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
 	has_python xxhash || fail "install Python's xxhash: python3 -m pip install xxhash"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library and xxhash for Python 3, redis-server, prometheus, and tmux)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library and xxhash for Python 3, redis-server, prometheus, tmux, and Node.js with npm)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
@@ -78,3 +82,4 @@ has_python xxhash || fail "no python3 with xxhash: neither python3 nor /usr/bin/
 command -v redis-server >/dev/null || fail "redis-server is still missing"
 command -v prometheus >/dev/null || fail "prometheus is still missing"
 command -v tmux >/dev/null || fail "tmux is still missing"
+command -v npm >/dev/null || fail "npm is still missing"

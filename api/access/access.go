@@ -98,6 +98,9 @@ func New(environments environment.Environments, opts ...Option) (*Access, error)
 	return a, nil
 }
 
+// Logger returns where calls are logged.
+func (a *Access) Logger() *slog.Logger { return a.logger }
+
 // A Handler answers a call that was let in. An error that it returns is rendered by the
 // family's [Refuse]; then it must not have written anything.
 type Handler func(w http.ResponseWriter, r *http.Request, call *Call) error
@@ -256,6 +259,20 @@ func (c *Call) Environment(name string) (*environment.Environment, error) {
 		return nil, &Refusal{Status: http.StatusBadRequest, Detail: fmt.Sprintf("environment: there is none called %q: name one of %s.", name, c.choice()), Err: err}
 	}
 	return env, nil
+}
+
+// TokenEnvironment returns the environment that the token is for, or the only one. It is
+// for protocols in which a call cannot name one: what their queries call environment
+// counts only if the token leaves several to choose from. The error is a [*Refusal].
+func (c *Call) TokenEnvironment() (*environment.Environment, error) {
+	names := c.Token.Environments
+	if len(names) == 0 {
+		names = c.access.environments.Names()
+	}
+	if len(names) == 1 {
+		return c.Environment(names[0])
+	}
+	return c.Environment("")
 }
 
 // choice lists the environments that the caller may name.

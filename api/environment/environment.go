@@ -65,6 +65,9 @@ func New(name string, client *flipper.FeatureFlagClient, opts ...Option) (*Envir
 // Name returns the environment's name. It may be empty.
 func (e *Environment) Name() string { return e.name }
 
+// TargetingKey returns the attribute that identifies the subject of a question.
+func (e *Environment) TargetingKey() string { return e.targetingKey }
+
 // Client returns the client, for what is not a question, such as changes of flags.
 func (e *Environment) Client() *flipper.FeatureFlagClient { return e.client }
 

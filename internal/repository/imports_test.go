@@ -41,8 +41,15 @@ var imports = []struct {
 	{of: "internal/...", allowed: []string{"store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
 	{of: "thrift", allowed: []string{"store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
 
+	{of: "api/token", anyLib: true},
+	{of: "api/environment", allowed: []string{".", "store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
+	{of: "api/access", allowed: []string{"api/token", "api/environment", "internal/..."}, anyLib: true},
+	{of: "api/problem", allowed: []string{"api/access"}, anyLib: true},
+	{of: "api/...", allowed: []string{".", "store", "targeting", "targeting/...", "internal/...", "api/access", "api/environment", "api/problem", "api/token"}, anyLib: true},
+	{of: "api", allowed: []string{"api/access", "api/problem", "api/token"}, anyLib: true},
+
 	{of: "openfeature", allowed: []string{".", "store", "targeting", "targeting/..."}, anyLib: true},
-	{of: "server", allowed: []string{".", "store", "store/...", "targeting", "targeting/...", "thrift", "middleware", "internal/..."}, anyLib: true},
+	{of: "server", allowed: []string{".", "api", "api/...", "store", "store/...", "targeting", "targeting/...", "thrift", "middleware", "internal/..."}, anyLib: true},
 	{of: "cmd/...", allowed: []string{"..."}, anyLib: true},
 	{of: "examples/...", allowed: []string{"..."}, anyLib: true},
 }
