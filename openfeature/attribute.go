@@ -18,11 +18,12 @@ import (
 
 // attributesOnStack is how many attributes an evaluation has room for without
 // allocating.
-const attributesOnStack = 8
+const attributesOnStack = 10
 
 // appendAttrs appends the attributes of an evaluation context, sorted by the names
-// that they have there: a condition is checked in the order of the attributes, so
-// that with the order of a Go map one evaluation could fail and the next not.
+// that they have there, and the targeting key a second time, as the attribute of
+// [WithTargetingKey]. They are sorted because a condition is checked in the
+// order of the attributes: with the order of a Go map one evaluation could fail and the next not.
 func (p *Provider) appendAttrs(attrs []flipper.Attr, flatCtx openfeature.FlattenedContext) ([]flipper.Attr, error) {
 	// Names are smaller than attributes, and so quicker to sort.
 	var space [attributesOnStack]string
@@ -31,20 +32,18 @@ func (p *Provider) appendAttrs(attrs []flipper.Attr, flatCtx openfeature.Flatten
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	attrs = slices.Grow(attrs, len(names))
+	attrs = slices.Grow(attrs, len(names)+1)
 	for _, name := range names {
-		v := flatCtx[name]
-		if name == openfeature.TargetingKey && p.targetingKey != name {
-			if _, taken := flatCtx[p.targetingKey]; taken || p.targetingKey == "" {
-				continue
-			}
-			name = p.targetingKey
-		}
-		value, err := valueOf(v, 0)
+		value, err := valueOf(flatCtx[name], 0)
 		if err != nil {
 			return nil, fmt.Errorf("attribute %q: %w", name, err)
 		}
 		attrs = append(attrs, flipper.Attr{Name: name, Value: value})
+		if name == openfeature.TargetingKey && p.targetingKey != "" {
+			if _, taken := flatCtx[p.targetingKey]; !taken {
+				attrs = append(attrs, flipper.Attr{Name: p.targetingKey, Value: value})
+			}
+		}
 	}
 	return attrs, nil
 }

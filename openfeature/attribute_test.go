@@ -110,13 +110,15 @@ func TestTargetingKey(t *testing.T) {
 		flat openfeature.FlattenedContext
 		want string
 	}{
-		{"-", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro" targetingKey="42"`},
-		{"user_id", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro" user_id="42"`},
+		{"-", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro" targetingKey="42" user_id="42"`},
+		{"-", attributes(openfeature.TargetingKey, "42", "user_id", 42), `targetingKey="42" user_id=42`},
+		{"-", attributes("user_id", nil, openfeature.TargetingKey, "42"), `targetingKey="42" user_id=null`},
+		{"account", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro" targetingKey="42" account="42"`},
 		{"user_id", attributes("plan", "pro"), `plan="pro"`},
 		// The attribute wins, so that its kind can be that of other services.
-		{"user_id", attributes(openfeature.TargetingKey, "42", "user_id", 42), `user_id=42`},
-		{"", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro"`},
-		{"", attributes(openfeature.TargetingKey, "42"), ``},
+		{"user_id", attributes(openfeature.TargetingKey, "42", "user_id", 42), `targetingKey="42" user_id=42`},
+		{"", attributes(openfeature.TargetingKey, "42", "plan", "pro"), `plan="pro" targetingKey="42"`},
+		{"", attributes(openfeature.TargetingKey, "42"), `targetingKey="42"`},
 		{"targetingKey", attributes(openfeature.TargetingKey, "42"), `targetingKey="42"`},
 	} {
 		var opts []flipperopenfeature.Option

@@ -18,14 +18,17 @@
 //
 // # Answers
 //
-// Flags are boolean. The variant is "on" or "off", the reason that of
-// [flipper.Evaluation], and flag metadata has the scalars of the flag's client data.
-// A flag that is off answers false with the reason DISABLED, whatever the default
-// is. With an error the answer is the default, and the error code is
+// The value is that of the variant that the flag serves, and variant and reason are those
+// of [flipper.Evaluation]. Flag metadata has the scalars of the flag's client data and,
+// where a rule decided, its position from 0 ("rule") and its name ("ruleName"). A disabled
+// flag serves its off variant, with the reason DISABLED, whatever the default is; asked
+// for as boolean it is false, whatever its type is. With an error the answer is the
+// default, and the error code is
 //
 //	FLAG_NOT_FOUND      there is no such flag
-//	PARSE_ERROR         what is stored is no readable flag, or its percentage no number
-//	TYPE_MISMATCH       a string, number or object was asked for
+//	PARSE_ERROR         what is stored is no readable flag, its rules cannot be read, or
+//	                    its percentage is no number
+//	TYPE_MISMATCH       the flag's value is of another type than was asked for
 //	INVALID_CONTEXT     an attribute has no form in Flipper, or is of a kind that a
 //	                    condition cannot compare
 //	PROVIDER_NOT_READY  the store's backend cannot be asked, and never could
@@ -34,13 +37,15 @@
 // # Evaluation context
 //
 // Each attribute of the evaluation context becomes an attribute of the same name,
-// and the targeting key one of the name of [WithTargetingKey]. Attributes that the
+// the targeting key included, which is called targetingKey. Beside that it becomes user_id,
+// or what [WithTargetingKey] names, unless the context has that attribute itself: a split
+// by user_id needs no option. Attributes that the
 // Go context carries (see [flipper.WithAttrs]) and flags that it pins (see
 // [flipper.WithPinnedFlags]) count too; of attributes of one name, that of the
 // evaluation context wins. The values may be whatever [targeting.ValueOf] takes, and
-// [time.Time], which becomes text in RFC 3339 in UTC and whole seconds. Kinds matter:
-// a sticky rollout has the int 1, the float 1.0 and the text "1" in different
-// buckets. Attributes are evaluated in the order of their names.
+// [time.Time], which becomes text in RFC 3339 in UTC and whole seconds. For rules the int
+// 1, the float 1.0 and the text "1" are one user; the bucketers of Carta's model have them
+// in different buckets. Attributes are evaluated in the order of their names.
 //
 // # State and events
 //

@@ -16,14 +16,17 @@ import (
 	"github.com/flipper-go/flipper/targeting/carta"
 )
 
-// resolutionError gives OpenFeature's form of the error of an evaluation.
+// A contextError says that an attribute of the evaluation context has no form in Flipper.
+type contextError struct{ error }
+
+// resolutionError returns OpenFeature's form of the error of an evaluation.
 func (p *Provider) resolutionError(flag string, err error) openfeature.ResolutionError {
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalidName):
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
 	case errors.Is(err, store.ErrUnreadable), isOfPercentage(err):
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
-	case errors.Is(err, carta.ErrKind), errors.Is(err, flipper.ErrMissingAttribute):
+	case errors.As(err, new(contextError)), errors.Is(err, carta.ErrKind), errors.Is(err, flipper.ErrMissingAttribute):
 		return openfeature.NewInvalidContextResolutionError(err.Error())
 	case !p.reached.Load() && isUnreachable(err):
 		return openfeature.NewProviderNotReadyResolutionError(err.Error())

@@ -201,19 +201,6 @@ func TestOtherTypes(t *testing.T) {
 	}
 }
 
-// An evaluation of the wrong type is none, so hooks of the client are not told.
-func TestOtherTypesAreNoEvaluations(t *testing.T) {
-	var asked evaluations
-	features := newClient(t, flipper.WithHook(&asked))
-	create(t, features, "flag", on)
-	provider := flipperopenfeature.NewProvider(features)
-	provider.StringEvaluation(t.Context(), "flag", "", nothing)
-	provider.BooleanEvaluation(t.Context(), "flag", false, nothing)
-	if got := asked.reasons(); len(got) != 1 || got[0] != flipper.ReasonStatic {
-		t.Errorf("evaluations have reasons %v", got)
-	}
-}
-
 type evaluations struct {
 	mu  sync.Mutex
 	all []flipper.Evaluation

@@ -14,7 +14,9 @@ import (
 	"github.com/flipper-go/flipper"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
 	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 func Example() {
@@ -29,7 +31,7 @@ func Example() {
 	}
 
 	// Once, when the program starts:
-	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
+	provider := flipperopenfeature.NewProvider(features)
 	if err := openfeature.SetProviderAndWait(provider); err != nil {
 		fmt.Println(err)
 		return
@@ -72,12 +74,51 @@ func ExampleProvider_BooleanEvaluation() {
 }
 
 func ExampleProvider_StringEvaluation() {
-	provider := flipperopenfeature.NewProvider(exampleFeatures())
+	features := exampleFeatures(flipper.WithRules(rules.Definition{
+		Variants: []targeting.Variant{{Name: "grey", Value: targeting.Text("#888")}, {Name: "blue", Value: targeting.Text("#00f")}},
+		Off:      "grey",
+		Default:  "grey",
+		Rules:    []rules.Rule{{Name: "staff", If: rules.All(rules.EndsWith("email", "@example.com")), Serve: "blue"}},
+	}))
+	if err := openfeature.SetProviderAndWait(flipperopenfeature.NewProvider(features)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer openfeature.Shutdown()
+	client, ctx := openfeature.NewClient("search"), context.Background()
+	user := openfeature.NewEvaluationContext("42", map[string]any{"email": "ann@example.com"})
 
-	answer := provider.StringEvaluation(context.Background(), "NEW_SEARCH", "default", nil)
-	fmt.Println(answer.Value, answer.Error())
+	fmt.Println(client.String(ctx, "NEW_SEARCH", "black", user))
+	details, err := client.StringValueDetails(ctx, "NEW_SEARCH", "black", user)
+	fmt.Println(details.Variant, details.Reason, details.FlagMetadata, err)
+	// A flag of another type answers the default.
+	fmt.Println(client.Int(ctx, "NEW_SEARCH", 7, user))
 	// Output:
-	// default TYPE_MISMATCH: flag "NEW_SEARCH" is boolean, not a string
+	// #00f
+	// blue TARGETING_MATCH map[rule:0 ruleName:staff] <nil>
+	// 7
+}
+
+func ExampleProvider_ObjectEvaluation() {
+	ranking := func(name string, depth, boost any) targeting.Variant {
+		value, err := targeting.ValueOf(map[string]any{"depth": depth, "boost": boost})
+		if err != nil {
+			fmt.Println(err)
+		}
+		return targeting.Variant{Name: name, Value: value}
+	}
+	features := exampleFeatures(flipper.WithRules(rules.Definition{
+		Variants: []targeting.Variant{ranking("plain", 10, 1.0), ranking("deep", 50, 2.5)},
+		Off:      "plain",
+		Default:  "deep",
+	}))
+	provider := flipperopenfeature.NewProvider(features)
+
+	answer := provider.ObjectEvaluation(context.Background(), "NEW_SEARCH", nil, nil)
+	object := answer.Value.(map[string]any)
+	fmt.Println(object["depth"].(int64), object["boost"].(float64), answer.Variant, answer.Reason)
+	// Output:
+	// 50 2.5 deep STATIC
 }
 
 func ExampleProvider_EventChannel() {
@@ -102,9 +143,9 @@ func ExampleProvider_EventChannel() {
 }
 
 func ExampleWithTargetingKey() {
-	half := carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "user_id")
+	half := carta.NewConsistentHashBucketer(carta.FixedPercentage(0.5), "account")
 	features := exampleFeatures(flipper.WithBucketer(half))
-	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("user_id"))
+	provider := flipperopenfeature.NewProvider(features, flipperopenfeature.WithTargetingKey("account"))
 	if err := openfeature.SetProviderAndWait(provider); err != nil {
 		fmt.Println(err)
 		return
@@ -112,13 +153,13 @@ func ExampleWithTargetingKey() {
 	defer openfeature.Shutdown()
 	client, ctx := openfeature.NewClient("search"), context.Background()
 
-	// The targeting key is text. Services that have user_id as an int, such as
-	// those in Python, put the user into another bucket.
+	// The targeting key is text. Services that have the account as an int, such as
+	// those in Python, put it into another bucket.
 	text := openfeature.NewEvaluationContext("3", nil)
-	fmt.Println("text:", client.Boolean(ctx, "NEW_SEARCH", false, text) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.String("user_id", "3")))
+	fmt.Println("text:", client.Boolean(ctx, "NEW_SEARCH", false, text) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.String("account", "3")))
 	// An attribute of the same name wins, and can be an int.
-	whole := openfeature.NewEvaluationContext("3", map[string]any{"user_id": 3})
-	fmt.Println("int:", client.Boolean(ctx, "NEW_SEARCH", false, whole) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.Int("user_id", 3)))
+	whole := openfeature.NewEvaluationContext("3", map[string]any{"account": 3})
+	fmt.Println("int:", client.Boolean(ctx, "NEW_SEARCH", false, whole) == features.IsEnabled(ctx, "NEW_SEARCH", flipper.Int("account", 3)))
 	// Output:
 	// text: true
 	// int: true

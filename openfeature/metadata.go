@@ -6,6 +6,7 @@ package flipperopenfeature
 import (
 	"context"
 	"maps"
+	"strings"
 	"sync"
 
 	"github.com/open-feature/go-sdk/openfeature"
@@ -14,14 +15,33 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// flagMetadata gives the scalars of a flag's client data, nil if there are none. The
-// caller owns the map: OpenFeature's multi-provider writes to it.
-func (p *Provider) flagMetadata(ctx context.Context, flag string) openfeature.FlagMetadata {
-	f, err := p.lookup(ctx, flag)
-	if err != nil || f.ClientData == "" || f.ClientData == "{}" {
-		return nil
+// The members of flag metadata that say which rule decided. They win over members of
+// client data of the same names.
+const (
+	metadataRule     = "rule"
+	metadataRuleName = "ruleName"
+)
+
+// flagMetadata returns the scalars of a flag's client data, with the position and the
+// name of the rule that decided, nil if there is nothing. The caller owns the map:
+// OpenFeature's multi-provider writes to it.
+func (p *Provider) flagMetadata(ctx context.Context, flag string, rule int, ruleName string) openfeature.FlagMetadata {
+	var metadata openfeature.FlagMetadata
+	if f, err := p.lookup(ctx, flag); err == nil && f.ClientData != "" && f.ClientData != "{}" {
+		metadata = maps.Clone(p.metadata.of(f))
 	}
-	return maps.Clone(p.metadata.of(f))
+	if rule < 0 {
+		return metadata
+	}
+	if metadata == nil {
+		metadata = make(openfeature.FlagMetadata, 2)
+	}
+	delete(metadata, metadataRuleName) // a rule without a name has not that of client data
+	metadata[metadataRule] = int64(rule)
+	if ruleName != "" {
+		metadata[metadataRuleName] = ruleName
+	}
+	return metadata
 }
 
 // A metadataCache keeps what was made of client data, so that it is read once and
@@ -65,8 +85,9 @@ func (c *metadataCache) drop(flag string) {
 	delete(c.made, flag)
 }
 
-// scalars gives the members of a JSON object that are bool, int, float or text. Ints
-// beyond 64 bits are left out, as OpenFeature cannot give them.
+// scalars returns the members of a JSON object that are bool, int, float or text. Left out
+// are ints beyond 64 bits, which OpenFeature has no type for, and names with a $, which
+// are reserved.
 func scalars(text targeting.JSON) openfeature.FlagMetadata {
 	data, err := store.ParseClientData(text)
 	if err != nil {
@@ -74,6 +95,9 @@ func scalars(text targeting.JSON) openfeature.FlagMetadata {
 	}
 	var metadata openfeature.FlagMetadata
 	for _, member := range data.Members() {
+		if strings.HasPrefix(member.Key, "$") {
+			continue
+		}
 		switch value := member.Value.Any().(type) {
 		case bool, int64, float64, string:
 			if metadata == nil {

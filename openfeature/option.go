@@ -18,10 +18,14 @@ const DefaultInitTimeout = 10 * time.Second
 // An Option changes what [NewProvider] makes.
 type Option func(*Provider)
 
-// WithTargetingKey sets the name of the attribute that OpenFeature's targeting key
-// becomes, such as "user_id": the one that conditions and bucketers name. Its value
-// is text. If the evaluation context has an attribute of that name, that one counts.
-// With "" the targeting key is no attribute. The default is "targetingKey".
+// DefaultTargetingKey is the attribute that OpenFeature's targeting key becomes, beside
+// targetingKey, unless [WithTargetingKey] says otherwise.
+const DefaultTargetingKey = "user_id"
+
+// WithTargetingKey names the attribute that OpenFeature's targeting key becomes, beside
+// the one that is called targetingKey: the attribute that rules and splits name. If the
+// evaluation context has an attribute of that name, that one counts. With "" there is
+// only targetingKey. The default is [DefaultTargetingKey].
 func WithTargetingKey(name string) Option { return func(p *Provider) { p.targetingKey = name } }
 
 // WithInitTimeout sets how long Init waits for flags, even if its context allows
@@ -45,7 +49,7 @@ type TrackFunc func(ctx context.Context, event string, evaluationContext openfea
 // has no use for them.
 func WithTracking(track TrackFunc) Option { return func(p *Provider) { p.track = track } }
 
-// WithoutMetadata leaves out flag metadata. By default evaluations carry the
-// scalars of the flag's client data. A store that asks a server for each flag, such
+// WithoutMetadata leaves out flag metadata. By default evaluations carry the scalars of
+// the flag's client data, and the rule that decided. A store that asks a server for each flag, such
 // as one of package redis with no mirror or cache around it, is asked twice for that.
 func WithoutMetadata() Option { return func(p *Provider) { p.noMetadata = true } }

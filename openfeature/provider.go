@@ -55,7 +55,7 @@ func NewProvider(client *flipper.FeatureFlagClient, opts ...Option) *Provider {
 	p := &Provider{
 		client:       client,
 		store:        client.Store(),
-		targetingKey: openfeature.TargetingKey,
+		targetingKey: DefaultTargetingKey,
 		initTimeout:  DefaultInitTimeout,
 		events:       make(chan openfeature.Event),
 	}
