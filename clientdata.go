@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
@@ -27,6 +28,36 @@ func (c *FeatureFlagClient) SetClientData(ctx context.Context, name string, data
 	return nil
 }
 
+// ReplaceClientData replaces a flag's client data as a whole, except for names that are
+// reserved. Its errors are those of [FeatureFlagClient.SetClientData].
+func (c *FeatureFlagClient) ReplaceClientData(ctx context.Context, name string, data map[string]any) error {
+	err := c.changeClientData(ctx, name, func(text targeting.JSON) (targeting.JSON, error) {
+		reserved, err := keepReserved(text)
+		if err != nil {
+			return "", err
+		}
+		return mergeClientData(reserved, data)
+	})
+	if err != nil {
+		return fmt.Errorf("replace client data of flag %q: %w", name, err)
+	}
+	return nil
+}
+
+// PatchClientData changes a flag's client data as a JSON Merge Patch (RFC 7396) says:
+// nil removes a key, an object is merged, and anything else replaces what is there. What
+// the patch does not name keeps its exact text. Its errors are those of
+// [FeatureFlagClient.SetClientData].
+func (c *FeatureFlagClient) PatchClientData(ctx context.Context, name string, patch map[string]any) error {
+	err := c.changeClientData(ctx, name, func(text targeting.JSON) (targeting.JSON, error) {
+		return patchClientData(text, patch)
+	})
+	if err != nil {
+		return fmt.Errorf("patch client data of flag %q: %w", name, err)
+	}
+	return nil
+}
+
 // errHeld ends an update of a flag that has all the data already.
 var errHeld = errors.New("the flag has this client data")
 
@@ -37,14 +68,28 @@ func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data
 	if _, err := mergeClientData("", data); err != nil {
 		return err
 	}
+	return c.changeClientData(ctx, name, func(text targeting.JSON) (targeting.JSON, error) {
+		if onlyNew && holds(text, data) {
+			return text, errHeld
+		}
+		return mergeClientData(text, data)
+	})
+}
+
+// changeClientData replaces a flag's client data by what change makes of it.
+func (c *FeatureFlagClient) changeClientData(ctx context.Context, name string, change func(targeting.JSON) (targeting.JSON, error)) error {
 	event := Event{Type: PreSetClientData, Name: name}
 	if c.events.handles(PreSetClientData) {
-		// The handlers see the merged data.
+		// The handlers see the data as it is to be.
 		f, err := c.store.Get(ctx, name)
 		if err != nil {
 			return err
 		}
-		if event.ClientData, err = mergedClientData(f.ClientData, data); err != nil {
+		text, err := change(f.ClientData)
+		if err != nil && !errors.Is(err, errHeld) {
+			return err
+		}
+		if event.ClientData, err = clientDataMap(text); err != nil {
 			return err
 		}
 	}
@@ -52,10 +97,7 @@ func (c *FeatureFlagClient) setClientData(ctx context.Context, name string, data
 		return err
 	}
 	stored, err := store.Update(ctx, c.store, name, func(f *store.Flag) (err error) {
-		if onlyNew && holds(f.ClientData, data) {
-			return errHeld
-		}
-		f.ClientData, err = mergeClientData(f.ClientData, data)
+		f.ClientData, err = change(f.ClientData)
 		return err
 	})
 	if errors.Is(err, errHeld) {
@@ -135,12 +177,79 @@ func notAnObject(v targeting.Value) error {
 	return fmt.Errorf("%w client_data: what is stored is %s, not an object", store.ErrInvalid, v.Kind())
 }
 
-func mergedClientData(text targeting.JSON, data map[string]any) (map[string]any, error) {
-	merged, err := mergeClientData(text, data)
-	if err != nil {
-		return nil, err
+// keepReserved returns client data with nothing but the names that are reserved.
+func keepReserved(text targeting.JSON) (targeting.JSON, error) {
+	if text == "" {
+		return "", nil
 	}
-	return clientDataMap(merged)
+	fields, err := targeting.SplitObject(text)
+	if err != nil {
+		return "", err
+	}
+	fields = slices.DeleteFunc(fields, func(f targeting.Field) bool { return !store.IsReserved(f.Name) })
+	return targeting.JSON(targeting.AppendObject(nil, fields)), nil
+}
+
+// patchClientData applies a merge patch.
+func patchClientData(text targeting.JSON, patch map[string]any) (targeting.JSON, error) {
+	for key := range patch {
+		if err := checkKey(key); err != nil {
+			return "", err
+		}
+	}
+	v, err := targeting.ValueOf(patch)
+	if err == nil {
+		err = v.Validate()
+	}
+	if err != nil {
+		return "", fmt.Errorf("client_data: %w", err)
+	}
+	current, err := store.ParseClientData(text)
+	if err != nil {
+		return "", err
+	}
+	if current.Kind() != targeting.KindObject {
+		return "", notAnObject(current)
+	}
+	return mergePatch(text, v)
+}
+
+// mergePatch merges an object into the text of another.
+func mergePatch(text targeting.JSON, patch targeting.Value) (targeting.JSON, error) {
+	var fields []targeting.Field
+	if text != "" {
+		var err error
+		if fields, err = targeting.SplitObject(text); err != nil {
+			return "", err
+		}
+	}
+	for _, m := range patch.Members() {
+		switch m.Value.Kind() {
+		case targeting.KindNull:
+			fields = slices.DeleteFunc(fields, func(f targeting.Field) bool { return f.Name == m.Key })
+		case targeting.KindObject:
+			below := targeting.GetField(fields, m.Key)
+			if !strings.HasPrefix(strings.TrimLeft(string(below), " \t\r\n"), "{") {
+				below = ""
+			}
+			merged, err := mergePatch(below, m.Value)
+			if err != nil {
+				return "", err
+			}
+			fields = targeting.SetField(fields, m.Key, merged)
+		default:
+			fields = targeting.SetField(fields, m.Key, targeting.JSON(m.Value.String()))
+		}
+	}
+	return targeting.JSON(targeting.AppendObject(nil, fields)), nil
+}
+
+// checkKey refuses names that are not the users' to set.
+func checkKey(key string) error {
+	if store.IsReserved(key) {
+		return fmt.Errorf("%w client_data: key %q: names that begin with $ are reserved (rules are set with SetRules)", store.ErrInvalid, key)
+	}
+	return nil
 }
 
 // mergeClientData puts data into the text of an object, and leaves the rest of
@@ -163,8 +272,8 @@ func mergeClientData(text targeting.JSON, data map[string]any) (targeting.JSON, 
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		if store.IsReserved(key) {
-			return "", fmt.Errorf("%w client_data: key %q: names that begin with $ are reserved (rules are set with SetRules)", store.ErrInvalid, key)
+		if err := checkKey(key); err != nil {
+			return "", err
 		}
 		value, err := targeting.ValueOf(data[key])
 		if err == nil {

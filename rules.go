@@ -13,6 +13,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
@@ -65,6 +66,19 @@ func definitionOf(f *store.Flag) (rules.Definition, error) {
 // [store.ErrNotFound].
 func (c *FeatureFlagClient) SetRules(ctx context.Context, name string, d rules.Definition) error {
 	return c.changeRules(ctx, "set rules of", name, func(*store.Flag) (rules.Definition, error) { return d, nil })
+}
+
+// RemoveRules removes all targeting from a flag, rules as well as conditions and bucketer
+// of Carta's model: from then on it is on for everybody while it is enabled. If there is
+// no such flag, the error matches [store.ErrNotFound].
+func (c *FeatureFlagClient) RemoveRules(ctx context.Context, name string) error {
+	return c.change(ctx, "remove rules of", Event{Type: PreSetRules, Name: name}, func(f *store.Flag) error {
+		if err := f.SetRules(rules.Ruleset{}); err != nil {
+			return err
+		}
+		f.Conditions, f.Bucketer = nil, carta.NoBucketer()
+		return nil
+	})
 }
 
 // UpdateRules changes a flag's rules. The function gets the rules as they are, as
