@@ -4,6 +4,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/api/environment"
 	"github.com/flipper-go/flipper/api/token"
 	"github.com/flipper-go/flipper/internal/limitedlog"
@@ -123,11 +125,32 @@ func (a *Access) Handle(mux *http.ServeMux, pattern string, needed token.Role, r
 // logged.
 func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, err error, refuse Refuse) {
 	refusal := RefusalOf(err)
-	if refusal.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
-		a.log.Error("a call failed", "error", err, "route", r.Pattern, "request_id", RequestID(r.Context()))
+	if refusal.Status >= http.StatusInternalServerError {
+		a.LogFailure(r.Context(), err)
 	}
 	refusal.header(w.Header())
 	refuse(w, r, refusal)
+}
+
+// LogFailure logs why a call could not be answered, unless its caller is gone.
+func (a *Access) LogFailure(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		a.log.Error("a call failed", "error", err, "request_id", RequestID(ctx))
+	}
+}
+
+// LogChanges logs changes of flags that a call made: what changed in words, and who made
+// it. method names the operation.
+func (a *Access) LogChanges(ctx context.Context, method string, changes []flipper.FlagChange) {
+	if !a.logger.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	for _, c := range changes {
+		attrs := []slog.Attr{
+			slog.String("feature_name", c.Name), slog.String("change", strings.Join(c.Words(), "; ")), slog.String("method", method),
+		}
+		a.logger.LogAttrs(ctx, slog.LevelInfo, "flag changed", append(attrs, Caller(ctx)...)...)
+	}
 }
 
 // A Call is one that was let in.

@@ -42,9 +42,10 @@ type callerKey struct{}
 
 // A caller is what the log says of who called.
 type caller struct {
-	id    string
-	trace string
-	token string
+	id     string
+	trace  string
+	token  string
+	remote string
 }
 
 func callerOf(ctx context.Context) *caller {
@@ -60,14 +61,14 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// Caller returns what a log should say of who makes a request: its id, its trace, its
-// token's name.
+// Caller returns what a log should say of who makes a request: its id, where it comes
+// from, its trace, its token's name.
 func Caller(ctx context.Context) []slog.Attr {
 	c := callerOf(ctx)
 	if c == nil {
 		return nil
 	}
-	attrs := []slog.Attr{slog.String("request_id", c.id)}
+	attrs := []slog.Attr{slog.String("request_id", c.id), slog.String("remote", c.remote)}
 	if c.trace != "" {
 		attrs = append(attrs, slog.String("trace_id", c.trace))
 	}
@@ -82,7 +83,7 @@ func Caller(ctx context.Context) []slog.Attr {
 func (a *Access) Serve(mux http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		c := &caller{id: requestID(r.Header), trace: traceID(r.Header.Get("Traceparent"))}
+		c := &caller{id: requestID(r.Header), trace: traceID(r.Header.Get("Traceparent")), remote: r.RemoteAddr}
 		r = r.WithContext(context.WithValue(r.Context(), callerKey{}, c))
 		out := &response{ResponseWriter: w}
 		h := w.Header()
@@ -139,7 +140,6 @@ func (a *Access) ended(r *http.Request, out *response, c *caller, took time.Dura
 		slog.String("route", e.Route),
 		slog.Int("status", e.Status),
 		slog.Duration("duration", took),
-		slog.String("remote", r.RemoteAddr),
 	)...)
 }
 

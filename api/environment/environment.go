@@ -37,6 +37,7 @@ type Environment struct {
 	client       *flipper.FeatureFlagClient
 	targetingKey string
 	revisions    revisions
+	feed         *Feed
 }
 
 // An Option changes what [New] makes.
@@ -50,12 +51,12 @@ func WithTargetingKey(attribute string) Option {
 
 // New makes an environment of the flags of a client. Its store answers from memory, or
 // the error matches [store.ErrInvalid]: a check is never a question to a server. An
-// environment without a name answers calls for any.
+// environment without a name answers calls for any. Close it when it is no longer needed.
 func New(name string, client *flipper.FeatureFlagClient, opts ...Option) (*Environment, error) {
 	if _, ok := client.Store().(store.Peeker); !ok {
 		return nil, fmt.Errorf("%w environment %q: a %T asks a server for each flag: put package mirror around it", store.ErrInvalid, name, client.Store())
 	}
-	e := &Environment{name: name, client: client, targetingKey: DefaultTargetingKey}
+	e := &Environment{name: name, client: client, targetingKey: DefaultTargetingKey, feed: newFeed(client.Store())}
 	for _, opt := range opts {
 		opt(e)
 	}
@@ -70,6 +71,16 @@ func (e *Environment) TargetingKey() string { return e.targetingKey }
 
 // Client returns the client, for what is not a question, such as changes of flags.
 func (e *Environment) Client() *flipper.FeatureFlagClient { return e.client }
+
+// Changes returns the feed of changes of the environment's flags.
+func (e *Environment) Changes() *Feed { return e.feed }
+
+// Close ends the feed of changes, so that its readers end. It closes neither the client
+// nor its store. It is idempotent, and returns nil.
+func (e *Environment) Close() error {
+	e.feed.close()
+	return nil
+}
 
 // A Question is for whom flags are evaluated.
 type Question struct {

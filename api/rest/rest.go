@@ -10,7 +10,9 @@ package rest
 
 import (
 	"context"
+	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -46,9 +48,16 @@ func newService(mux *http.ServeMux, a *access.Access) *service {
 		},
 		Formats:       huma.DefaultFormats,
 		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{sayWhatIsWrong},
 	})
 	s.api.UseMiddleware(s.admit)
 	s.registerFlags()
+	s.registerWrites()
+	s.registerRules()
+	s.registerBatch()
+	s.registerEvaluate()
+	s.registerChanges()
+	s.registerDocument(mux)
 	return s
 }
 
@@ -65,6 +74,9 @@ func (s *service) admit(ctx huma.Context, next func(huma.Context)) {
 		role = token.Admin // an operation that does not say is nobody else's
 	}
 	call, err := s.access.Admit(w, r, role)
+	if err == nil && ctx.Operation().RequestBody != nil {
+		err = checkMediaType(r.Header.Get("Content-Type"))
+	}
 	if err != nil {
 		s.access.Refuse(w, r, err, problem.Refuse)
 		return
@@ -72,9 +84,48 @@ func (s *service) admit(ctx huma.Context, next func(huma.Context)) {
 	next(huma.WithValue(ctx, callKey{}, call))
 }
 
+// checkMediaType refuses bodies that are not JSON.
+func checkMediaType(header string) error {
+	media, _, err := mime.ParseMediaType(header)
+	if header == "" || err == nil && (media == "application/json" || strings.HasSuffix(media, "+json")) {
+		return nil
+	}
+	return &access.Refusal{
+		Status: http.StatusUnsupportedMediaType,
+		Detail: "The body must be JSON: send the header Content-Type: application/json, as curl does with --json.",
+	}
+}
+
+// sayWhatIsWrong puts what is wrong with a request into the sentence that people read
+// first, and does not repeat to the client what it sent.
+func sayWhatIsWrong(_ huma.Context, _ string, v any) (any, error) {
+	p, ok := v.(*huma.ErrorModel)
+	if !ok || len(p.Errors) == 0 {
+		return v, nil
+	}
+	wrong := make([]string, 0, len(p.Errors))
+	for _, e := range p.Errors {
+		e.Value = nil
+		wrong = append(wrong, strings.TrimPrefix(e.Location+": ", ": ")+e.Message)
+	}
+	p.Detail = strings.Join(wrong, "; ") + ". See " + docsPath + "."
+	return p, nil
+}
+
 func callOf(ctx context.Context) *access.Call {
 	call, _ := ctx.Value(callKey{}).(*access.Call)
 	return call
+}
+
+// register adds an operation, whose errors become problems.
+func register[In, Out any](s *service, op huma.Operation, handle func(context.Context, *In) (*Out, error)) {
+	huma.Register(s.api, op, func(ctx context.Context, in *In) (*Out, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return out, nil
+	})
 }
 
 // operation describes one operation.
