@@ -5,6 +5,7 @@ package api_test
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -33,7 +34,8 @@ func serve(t *testing.T, opts ...access.Option) (*httptest.Server, *flipper.Feat
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := access.New(environments, opts...)
+	quiet := access.WithLogger(slog.New(slog.DiscardHandler))
+	a, err := access.New(environments, append([]access.Option{quiet}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

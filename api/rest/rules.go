@@ -6,7 +6,10 @@ package rest
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/api/token"
@@ -31,10 +34,27 @@ type rulesInput struct {
 
 type addRuleInput struct {
 	WriteInput
-	// Position is -1 for behind the others.
-	Position int    `query:"position" minimum:"-1" default:"-1" doc:"Where the rule is to be, from 0. By default it comes behind the others."`
-	Body     object `doc:"A rule, as in docs/rules.md."`
+	Position position `query:"position" doc:"Where the rule is to be, from 0. By default it comes behind the others."`
+	Body     object   `doc:"A rule, as in docs/rules.md."`
 }
+
+// A position is that of a rule. It may be left out, which is not 0.
+type position struct {
+	Value int
+	Given bool
+}
+
+// Schema implements [huma.SchemaProvider].
+func (position) Schema(huma.Registry) *huma.Schema {
+	least := 0.0
+	return &huma.Schema{Type: huma.TypeInteger, Minimum: &least}
+}
+
+// Receiver implements [huma.ParamWrapper].
+func (p *position) Receiver() reflect.Value { return reflect.ValueOf(p).Elem().Field(0) }
+
+// OnParamSet implements [huma.ParamReactor].
+func (p *position) OnParamSet(given bool, _ any) { p.Given = given }
 
 type RuleInput struct {
 	WriteInput
@@ -114,7 +134,11 @@ func (s *service) deleteRules(ctx context.Context, in *WriteInput) (*flagOutput,
 
 func (s *service) addRule(ctx context.Context, in *addRuleInput) (*flagOutput, error) {
 	return s.change(ctx, "add-rule", &in.WriteInput, func(draft *flipper.FeatureFlagClient) error {
-		return addRule(ctx, draft, in.Name, in.Body, in.Position)
+		at := -1
+		if in.Position.Given {
+			at = in.Position.Value
+		}
+		return addRule(ctx, draft, in.Name, in.Body, at)
 	})
 }
 
