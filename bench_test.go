@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // answer keeps the compiler from dropping what is measured.
@@ -91,6 +93,59 @@ func BenchmarkIsEnabled(b *testing.B) {
 			answer.Store(on)
 		})
 	})
+}
+
+// Typed answers, beside boolean ones on the same work.
+func BenchmarkValue(b *testing.B) {
+	c := hotFlags(b)
+	for i := range 1000 {
+		mustCreate(b, c, fmt.Sprintf("flag-%d", i))
+	}
+	mustCreate(b, c, "one rule", on(), flipper.WithRules(rules.Definition{Default: "off", Rules: []rules.Rule{serving("on", rules.Is("plan", "pro"))}}))
+	mustCreate(b, c, "constant", on(), flipper.WithRules(rules.Constant(targeting.Text("x"))))
+	mustCreate(b, c, "constant object", on(), flipper.WithRules(rules.Constant(parsed(b, `{"Uploads": 1, "Tags": ["x"]}`))))
+	mustCreate(b, c, "text", on(), flipper.WithRules(rules.Definition{
+		Variants: []targeting.Variant{{Name: "a", Value: targeting.Text("a")}, {Name: "b", Value: targeting.Text("b")}},
+		Off:      "a", Default: "a", Rules: []rules.Rule{serving("b", rules.Is("plan", "pro"))},
+	}))
+	mustCreate(b, c, "object", on(), flipper.WithRules(rules.Definition{
+		Variants: []targeting.Variant{{Name: "a", Value: parsed(b, `{"Uploads": 1}`)}, {Name: "b", Value: parsed(b, `{"Uploads": 2}`)}},
+		Off:      "a", Default: "a", Rules: []rules.Rule{serving("b", rules.Is("plan", "pro"))},
+	}))
+	ctx := b.Context()
+	plan := "pro"
+	plain, rule := c.Flag("plain"), c.Flag("one rule")
+	text, object := flipper.DeclareString("text", "x"), flipper.DeclareObject("object", limit{})
+	heldText, heldObject := text.Flag(c), object.Flag(c)
+	constant := flipper.DeclareString("constant", "y").Flag(c)
+	constantObject := flipper.DeclareObject("constant object", limit{}).Flag(c)
+	for _, bench := range []struct {
+		name string
+		ask  func() bool
+	}{
+		{"constant/boolean", func() bool { return plain.IsEnabled(ctx) }},
+		{"constant/text", func() bool { return constant.Value(ctx) == "x" }},
+		{"constant/object", func() bool { return constantObject.Value(ctx).Uploads == 1 }},
+		{"rule/boolean", func() bool { return rule.IsEnabled(ctx, flipper.String("plan", plan)) }},
+		{"rule/text", func() bool { return heldText.Value(ctx, flipper.String("plan", plan)) == "b" }},
+		{"rule/object", func() bool { return heldObject.Value(ctx, flipper.String("plan", plan)).Uploads == 2 }},
+		{"name/boolean", func() bool { return c.IsEnabled(ctx, "one rule", flipper.String("plan", plan)) }},
+		{"name/text", func() bool { return c.StringOr(ctx, "text", "x", flipper.String("plan", plan)) == "b" }},
+		{"name/object", func() bool {
+			return flipper.ObjectOr(ctx, c, "object", limit{}, flipper.String("plan", plan)).Uploads == 2
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			on := false
+			for b.Loop() {
+				on = bench.ask()
+			}
+			if answer.Store(on); !on {
+				b.Error("the answer is not what it should be")
+			}
+		})
+	}
 }
 
 func BenchmarkContext(b *testing.B) {

@@ -5,19 +5,59 @@ package flipper
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 )
+
+// Declared is a flag that a program declares: a [*Declaration], which is on or off, or
+// a [*ValueDeclaration], which has a value.
+type Declared interface {
+	// Name returns the flag's name.
+	Name() string
+	// Description returns what the flag is for.
+	Description() string
+	// Owner returns whom to ask about the flag.
+	Owner() string
+	// Expires returns the last day of the flag, at its start in UTC; ok is false if
+	// the flag does not expire.
+	Expires() (day time.Time, ok bool)
+
+	common() *declaration // nil for a nil declaration
+}
+
+// declaration is what all declarations have.
+type declaration struct {
+	name        string
+	description string
+	owner       string
+	expires     time.Time // zero: never
+
+	enabled   bool            // what EnabledByDefault says
+	byDefault targeting.Value // the answer where there is none
+
+	// Of a ValueDeclaration alone:
+	err  error                          // why byDefault cannot be stored
+	fits func(*targeting.Variant) error // says why the flag cannot be answered with a variant
+}
+
+func newDeclaration(name string, opts []DeclareOption) declaration {
+	d := declaration{name: name}
+	for _, opt := range opts {
+		opt(&d)
+	}
+	d.byDefault = targeting.Bool(d.enabled)
+	return d
+}
 
 // A Declaration is a flag that a program knows of: a name in one place instead of
 // strings all over, with what there is to know of it. Make it with [Declare], as a
-// rule as a package's variable. It is immutable and safe for concurrent use.
+// rule as a package's variable. It is immutable and safe for concurrent use. For flags
+// that have values, see [ValueDeclaration].
 //
 //	var NewUI = flipper.Declare("new_ui",
 //		flipper.Description("The new user interface"),
@@ -32,41 +72,32 @@ import (
 // A declaration does nothing by itself: [FeatureFlagClient.Register] creates the
 // declared flags that are missing, and [FeatureFlagClient.Audit] compares the
 // declared ones with those that are stored.
-type Declaration struct {
-	name        string
-	byDefault   bool
-	description string
-	owner       string
-	expires     time.Time // zero: never
-}
+type Declaration struct{ declaration }
 
 // A DeclareOption says more of a declared flag.
-type DeclareOption func(*Declaration)
+type DeclareOption func(*declaration)
 
-// Declare declares a flag. It neither creates nor checks anything.
+// Declare declares a flag that is on or off. It neither creates nor checks anything.
 func Declare(name string, opts ...DeclareOption) *Declaration {
-	d := &Declaration{name: name}
-	for _, opt := range opts {
-		opt(d)
-	}
-	return d
+	return &Declaration{newDeclaration(name, opts)}
 }
 
-// Default sets what the flag answers where there is no answer, and whether it is
-// enabled when [FeatureFlagClient.Register] creates it. By default that is false.
-func Default(on bool) DeclareOption { return func(d *Declaration) { d.byDefault = on } }
+// EnabledByDefault declares that the flag is on where there is no answer, and that
+// [FeatureFlagClient.Register] enables it when it creates it. By default it is off. It
+// is for [Declare]; a [ValueDeclaration] has its default as an argument.
+func EnabledByDefault() DeclareOption { return func(d *declaration) { d.enabled = true } }
 
 // Description says what the flag is for.
-func Description(text string) DeclareOption { return func(d *Declaration) { d.description = text } }
+func Description(text string) DeclareOption { return func(d *declaration) { d.description = text } }
 
 // Owner says whom to ask about the flag.
-func Owner(owner string) DeclareOption { return func(d *Declaration) { d.owner = owner } }
+func Owner(owner string) DeclareOption { return func(d *declaration) { d.owner = owner } }
 
 // Expires sets the last day, in UTC, on which the program should still need the
 // flag. Nothing happens to the flag on it; [FeatureFlagClient.Audit] reports it
 // from the next day on. By default a flag does not expire.
 func Expires(year int, month time.Month, day int) DeclareOption {
-	return func(d *Declaration) { d.expires = time.Date(year, month, day, 0, 0, 0, 0, time.UTC) }
+	return func(d *declaration) { d.expires = time.Date(year, month, day, 0, 0, 0, 0, time.UTC) }
 }
 
 // A Namespace is a prefix of names of declared flags, for programs that share a
@@ -80,13 +111,18 @@ func Expires(year int, month time.Month, day int) DeclareOption {
 //	}
 type Namespace string
 
-// Declare is [Declare] of a flag whose name is that of the namespace, a dot, and
-// name. The empty namespace adds nothing.
-func (n Namespace) Declare(name string, opts ...DeclareOption) *Declaration {
-	if n != "" {
-		name = string(n) + "." + name
+// Name returns the name that a flag has in the namespace: that of the namespace, a dot,
+// and name. The empty namespace adds nothing.
+func (n Namespace) Name(name string) string {
+	if n == "" {
+		return name
 	}
-	return Declare(name, opts...)
+	return string(n) + "." + name
+}
+
+// Declare is [Declare] of a flag in the namespace: see [Namespace.Name].
+func (n Namespace) Declare(name string, opts ...DeclareOption) *Declaration {
+	return Declare(n.Name(name), opts...)
 }
 
 // Contains reports whether a flag of this name is declared in the namespace, by
@@ -95,35 +131,42 @@ func (n Namespace) Contains(name string) bool {
 	return n == "" || strings.HasPrefix(name, string(n)+".")
 }
 
-// Name gives the flag's name.
-func (d *Declaration) Name() string { return d.name }
+// Name returns the flag's name.
+func (d *declaration) Name() string { return d.name }
 
-// Default gives what the flag answers where there is no answer.
-func (d *Declaration) Default() bool { return d.byDefault }
+// Description returns what the flag is for.
+func (d *declaration) Description() string { return d.description }
 
-// Description gives what the flag is for.
-func (d *Declaration) Description() string { return d.description }
+// Owner returns whom to ask about the flag.
+func (d *declaration) Owner() string { return d.owner }
 
-// Owner gives whom to ask about the flag.
-func (d *Declaration) Owner() string { return d.owner }
-
-// Expires gives the last day of the flag, at its start in UTC; ok is false if it
+// Expires returns the last day of the flag, at its start in UTC; ok is false if it
 // does not expire.
-func (d *Declaration) Expires() (day time.Time, ok bool) { return d.expires, !d.expires.IsZero() }
+func (d *declaration) Expires() (day time.Time, ok bool) { return d.expires, !d.expires.IsZero() }
+
+// Default returns whether the flag is on where there is no answer.
+func (d *Declaration) Default() bool { return d.enabled }
+
+func (d *Declaration) common() *declaration {
+	if d == nil {
+		return nil
+	}
+	return &d.declaration
+}
 
 // IsEnabled is [FeatureFlagClient.IsEnabledOr] with the declared default.
 func (d *Declaration) IsEnabled(ctx context.Context, c *FeatureFlagClient, attrs ...Attr) bool {
-	return c.IsEnabledOr(ctx, d.name, d.byDefault, attrs...)
+	return c.IsEnabledOr(ctx, d.name, d.enabled, attrs...)
 }
 
-// Flag gives a handle to the flag: where there is no answer, it gives the declared
-// default.
+// Flag returns a handle to the flag. Where there is no answer, the handle answers with
+// the declared default.
 func (d *Declaration) Flag(c *FeatureFlagClient) *FeatureFlag {
-	return newHandle(c, d.name, d.byDefault, c.required)
+	return newHandle(c, d.name, d.enabled, c.required)
 }
 
-// clientData gives what is stored of the declaration with the flag.
-func (d *Declaration) clientData() map[string]any {
+// clientData returns what is stored of the declaration with the flag.
+func (d *declaration) clientData() map[string]any {
 	data := make(map[string]any)
 	for key, text := range map[string]string{"description": d.description, "owner": d.owner} {
 		if text != "" {
@@ -136,10 +179,10 @@ func (d *Declaration) clientData() map[string]any {
 	return data
 }
 
-// Declarations gives the declarations in the exported fields of a struct, or of a
+// Declarations returns the declarations in the exported fields of a struct, or of a
 // pointer to one, also those in structs within it, in their order. If there is
 // none, or a field is nil, the error matches [store.ErrInvalid].
-func Declarations(group any) ([]*Declaration, error) {
+func Declarations(group any) ([]Declared, error) {
 	declarations, err := appendDeclarations(nil, reflect.ValueOf(group), reflect.TypeOf(group))
 	switch {
 	case err != nil:
@@ -150,7 +193,7 @@ func Declarations(group any) ([]*Declaration, error) {
 	return declarations, nil
 }
 
-func appendDeclarations(declarations []*Declaration, group reflect.Value, path fmt.Stringer) ([]*Declaration, error) {
+func appendDeclarations(declarations []Declared, group reflect.Value, path fmt.Stringer) ([]Declared, error) {
 	for group.Kind() == reflect.Pointer && !group.IsNil() {
 		group = group.Elem()
 	}
@@ -161,11 +204,11 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 		if !field.IsExported() {
 			continue
 		}
-		d, ok := reflect.TypeAssert[*Declaration](value)
-		switch {
-		case ok && d == nil:
+		switch isDeclared := field.Type.Implements(reflect.TypeFor[Declared]()); {
+		case isDeclared && value.Kind() != reflect.Struct && value.IsNil():
 			return nil, fmt.Errorf("declarations: %w: field %s of %s is nil", store.ErrInvalid, field.Name, path)
-		case ok:
+		case isDeclared:
+			d, _ := reflect.TypeAssert[Declared](value)
 			declarations = append(declarations, d)
 		default:
 			var err error
@@ -175,121 +218,4 @@ func appendDeclarations(declarations []*Declaration, group reflect.Value, path f
 		}
 	}
 	return declarations, nil
-}
-
-// Register creates those of the declared flags that are not stored, with their
-// default, and with description, owner and expires (as 2006-01-02) in their client
-// data. Of a flag that is stored it refreshes these three in the client data, if
-// they are declared and differ. It changes nothing else, whatever is declared: the
-// flag stays enabled or disabled, and keeps its conditions, its rollout and its
-// other client data. What is not declared stays as it is stored. Without arguments,
-// it registers what the client knows to be declared (see [WithDeclarations]).
-//
-// Call it when the program starts; several programs may do so at once. It registers
-// as many flags as it can, and returns the errors joined: call it again until there
-// is none, if the store may be down when the program starts. Two declarations of one
-// name return an error that matches [store.ErrInvalid], and nothing is changed.
-func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...*Declaration) error {
-	declarations = c.declared(declarations)
-	if err := checkDeclarations(declarations); err != nil {
-		return err
-	}
-	var failed []error
-	for _, d := range declarations {
-		if err := c.registerOne(ctx, d); err != nil {
-			failed = append(failed, err)
-		}
-	}
-	return errors.Join(failed...)
-}
-
-func (c *FeatureFlagClient) registerOne(ctx context.Context, d *Declaration) error {
-	data := d.clientData()
-	// Most flags are there: to ask first spares the handlers of events.
-	f, err := c.store.Get(ctx, d.name)
-	if errors.Is(err, store.ErrNotFound) || err == nil && c.isStale(d.name) {
-		_, err = c.Create(ctx, d.name, WithEnabled(d.byDefault), WithClientData(data))
-		if !errors.Is(err, store.ErrExists) {
-			return err
-		}
-		f, err = c.store.Get(ctx, d.name)
-	}
-	switch {
-	case errors.Is(err, store.ErrUnreadable):
-		return nil // it can be replaced, but not changed
-	case err == nil && !holds(f.ClientData, data):
-		err = c.setClientData(ctx, d.name, data, true)
-	}
-	if err != nil {
-		return fmt.Errorf("register flag %q: %w", d.name, err)
-	}
-	return nil
-}
-
-func checkDeclarations(declarations []*Declaration) error {
-	seen := make(map[string]bool, len(declarations))
-	for _, d := range declarations {
-		switch {
-		case d == nil:
-			return fmt.Errorf("declarations: %w: one of them is nil", store.ErrInvalid)
-		case d.name == "":
-			return fmt.Errorf("declarations: %w: a name is empty", store.ErrInvalidName)
-		case seen[d.name]:
-			return fmt.Errorf("declarations: %w: flag %q is declared twice", store.ErrInvalid, d.name)
-		}
-		seen[d.name] = true
-	}
-	return nil
-}
-
-// An Audit compares the flags that a program declares with those that are stored.
-// Its lists are sorted.
-type Audit struct {
-	// Missing are declared but not stored: they answer their default.
-	Missing []string
-	// Undeclared are stored but not declared: nobody may need them any more, or
-	// another program does.
-	Undeclared []string
-	// Expired are declared with a last day that is over: remove them from the
-	// program, then destroy them.
-	Expired []string
-}
-
-// Audit compares declared flags with stored ones. Without arguments, the declared ones
-// are those that the client knows (see [WithDeclarations]). If the flags cannot be listed,
-// or two declarations have one name, it gives an error.
-func (c *FeatureFlagClient) Audit(ctx context.Context, declarations ...*Declaration) (Audit, error) {
-	declarations = c.declared(declarations)
-	if err := checkDeclarations(declarations); err != nil {
-		return Audit{}, err
-	}
-	stored := make(map[string]bool)
-	for f, err := range c.List(ctx) {
-		if unreadable, ok := errors.AsType[*store.UnreadableError](err); ok {
-			stored[unreadable.Name] = true
-			continue
-		}
-		if err != nil {
-			return Audit{}, err
-		}
-		stored[f.Name] = true
-	}
-	var a Audit
-	now := time.Now()
-	for _, d := range declarations {
-		if !stored[d.name] {
-			a.Missing = append(a.Missing, d.name)
-		}
-		delete(stored, d.name)
-		if day, ok := d.Expires(); ok && !now.Before(day.AddDate(0, 0, 1)) {
-			a.Expired = append(a.Expired, d.name)
-		}
-	}
-	for name := range stored {
-		a.Undeclared = append(a.Undeclared, name)
-	}
-	slices.Sort(a.Missing)
-	slices.Sort(a.Undeclared)
-	slices.Sort(a.Expired)
-	return a, nil
 }

@@ -32,7 +32,7 @@ var declared = struct {
 	Count  int
 	hidden *flipper.Declaration
 }{
-	NewUI: web.Declare("new_ui", flipper.Default(true), flipper.Description("The new user interface"), flipper.Owner("team-web"), flipper.Expires(2000, time.January, 31)),
+	NewUI: web.Declare("new_ui", flipper.EnabledByDefault(), flipper.Description("The new user interface"), flipper.Owner("team-web"), flipper.Expires(2000, time.January, 31)),
 	Search: searchFlags{
 		Fuzzy: flipper.Declare("fuzzy"),
 		Typo:  flipper.Namespace("").Declare("typo", flipper.Owner("team-search")),
@@ -40,11 +40,19 @@ var declared = struct {
 	More: &searchFlags{Fuzzy: flipper.Declare("more.fuzzy"), Typo: flipper.Declare("more.typo")},
 }
 
-func declarations(t *testing.T) []*flipper.Declaration {
+func declarations(t *testing.T) []flipper.Declared {
 	t.Helper()
 	all, err := flipper.Declarations(&declared)
 	must(t, err)
 	return all
+}
+
+// declare declares a flag with a default.
+func declare(name string, otherwise bool) *flipper.Declaration {
+	if otherwise {
+		return flipper.Declare(name, flipper.EnabledByDefault())
+	}
+	return flipper.Declare(name)
 }
 
 func TestDeclarations(t *testing.T) {
@@ -115,8 +123,8 @@ func TestDeclaredDefaultOfHandle(t *testing.T) {
 // A client that knows the declarations answers their defaults, whoever asks and how,
 // unless the call brings its own.
 func TestWithDeclarations(t *testing.T) {
-	fuzzy := flipper.Declare("fuzzy", flipper.Default(true))
-	list := flipper.WithDeclarations(append(declarations(t), nil, flipper.Declare("twice", flipper.Default(true)), flipper.Declare("twice"))...)
+	fuzzy := flipper.Declare("fuzzy", flipper.EnabledByDefault())
+	list := flipper.WithDeclarations(append(declarations(t), nil, flipper.Declare("twice", flipper.EnabledByDefault()), flipper.Declare("twice"))...)
 	s := newFaultyStore()
 	c := flipper.New(s, quiet(), list, list)
 	for _, ctx := range []context.Context{t.Context(), flipper.WithPinnedFlags(t.Context())} {
@@ -228,7 +236,7 @@ func TestRegister(t *testing.T) {
 func TestRegisterRefreshes(t *testing.T) {
 	s := newFaultyStore()
 	c := flipper.New(s, quiet())
-	d := flipper.Declare("flag", flipper.Default(true),
+	d := flipper.Declare("flag", flipper.EnabledByDefault(),
 		flipper.Description("new"), flipper.Owner("team-web"), flipper.Expires(2030, time.June, 1))
 	const rules = `"$rules": {"version": 1, "off": "off", "default": "on"}`
 	putStored(t, s, "flag", `{"feature_name": "flag", "is_enabled": false, "meta": {"created_date": 1, "odd": true, "client_data": `+
@@ -309,7 +317,7 @@ func TestRegisterRefuses(t *testing.T) {
 	s := memory.New()
 	c := flipper.New(s, quiet())
 	good := flipper.Declare("good")
-	for _, bad := range [][]*flipper.Declaration{
+	for _, bad := range [][]flipper.Declared{
 		{good, flipper.Declare("twice"), flipper.Declare("twice")},
 		{good, flipper.Declare("")},
 		{good, nil},

@@ -65,8 +65,8 @@ func (c *FeatureFlagClient) evaluationOf(name string, d *targeting.Decision, err
 	e := Evaluation{Enabled: d.Enabled, Reason: d.Reason, Rule: d.Rule, RuleName: d.RuleName, Err: err}
 	switch {
 	case err != nil:
-		e.Enabled = c.resolve(otherwise, name)
-		e.Value = targeting.Bool(e.Enabled)
+		e.Value = c.resolve(otherwise, name)
+		e.Enabled = isTrue(e.Value)
 	case d.Variant != nil:
 		e.Variant, e.Value = d.Variant.Name, d.Variant.Value
 	default: // disabled, with rules that cannot be read

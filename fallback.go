@@ -3,19 +3,25 @@
 
 package flipper
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flipper-go/flipper/targeting"
+)
 
 // WithDeclarations tells the client what the program declares. Where there is no
 // answer and the call does not bring a default of its own, the answer is the declared
 // one: of IsEnabled and Evaluate, by name and by handle, and of EvaluateNames and
 // EvaluateAll. [FeatureFlagClient.EvaluateAll] then has the declared flags that are
 // not stored too, and [FeatureFlagClient.Register] and [FeatureFlagClient.Audit] are
-// about these declarations if they are given none. A name that is declared twice, with
-// different defaults, has the default false. By default the client knows of no
-// declarations.
-func WithDeclarations(declarations ...*Declaration) Option {
+// about these declarations if they are given none. Where there is no answer for a flag
+// that is declared with a value, IsEnabled is false, and an evaluation's Value is the
+// declared one. A name that is declared twice, with different defaults, has the
+// default false. By default the client knows of no declarations.
+func WithDeclarations(declarations ...Declared) Option {
 	return func(c *FeatureFlagClient) {
-		for _, d := range declarations {
+		for _, declared := range declarations {
+			d := commonOf(declared)
 			if slices.Contains(c.declarations, d) {
 				continue
 			}
@@ -24,21 +30,15 @@ func WithDeclarations(declarations ...*Declaration) Option {
 				continue // Register and Audit refuse it
 			}
 			if c.declaredDefaults == nil {
-				c.declaredDefaults = make(map[string]bool)
+				c.declaredDefaults = make(map[string]targeting.Value)
 			}
-			on, twice := c.declaredDefaults[d.name]
-			c.declaredDefaults[d.name] = d.byDefault && (on || !twice)
+			byDefault := d.byDefault
+			if other, twice := c.declaredDefaults[d.name]; twice && !other.Equal(byDefault) {
+				byDefault = targeting.Bool(false)
+			}
+			c.declaredDefaults[d.name] = byDefault
 		}
 	}
-}
-
-// declared returns the declarations to work on: those that were given or, without
-// any, the client's.
-func (c *FeatureFlagClient) declared(given []*Declaration) []*Declaration {
-	if len(given) == 0 {
-		return c.declarations
-	}
-	return given
 }
 
 // A fallback is the answer where there is no answer.
@@ -59,6 +59,23 @@ func fallbackOf(otherwise bool) fallback {
 	return fallbackOff
 }
 
-func (c *FeatureFlagClient) resolve(f fallback, name string) bool {
-	return f == fallbackOn || f == fallbackDeclared && c.declaredDefaults[name]
+// resolve returns what a fallback is for a flag.
+func (c *FeatureFlagClient) resolve(f fallback, name string) targeting.Value {
+	if f == fallbackDeclared {
+		if v, ok := c.declaredDefaults[name]; ok {
+			return v
+		}
+	}
+	return targeting.Bool(f == fallbackOn)
+}
+
+// enabledByDefault reports whether a flag is declared as one that is on where there is
+// no answer.
+func (c *FeatureFlagClient) enabledByDefault(name string) bool {
+	return isTrue(c.declaredDefaults[name])
+}
+
+func isTrue(v targeting.Value) bool {
+	on, isBool := v.AsBool()
+	return on && isBool
 }

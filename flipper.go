@@ -93,6 +93,7 @@ import (
 
 	"github.com/flipper-go/flipper/internal/snapshot"
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
 	"github.com/flipper-go/flipper/targeting/rules"
 )
@@ -112,8 +113,9 @@ type FeatureFlagClient struct {
 	reports   reporter
 	breaker   breaker
 
-	declarations     []*Declaration
-	declaredDefaults map[string]bool // by name
+	declarations     []*declaration
+	declaredDefaults map[string]targeting.Value // by name
+	decoders         decoders                   // of ObjectOr
 }
 
 // DefaultTimeout is how long an evaluation waits for a store that has to ask a
@@ -266,7 +268,7 @@ func (c *FeatureFlagClient) create(ctx context.Context, name string, n creation)
 // Flag returns a handle to the flag of a name, whether there is one or not. It does
 // not ask the store.
 func (c *FeatureFlagClient) Flag(name string) *FeatureFlag {
-	return newHandle(c, name, c.resolve(fallbackDeclared, name), c.required)
+	return newHandle(c, name, c.enabledByDefault(name), c.required)
 }
 
 // Get returns the flag as it is stored. If there is none, the error matches

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 const (
@@ -43,7 +44,7 @@ type cause struct {
 
 var causeKinds = []error{
 	store.ErrNotFound, store.ErrUnreadable, store.ErrUnavailable, store.ErrClosed,
-	carta.ErrKind, ErrMissingAttribute, context.Canceled, context.DeadlineExceeded,
+	carta.ErrKind, rules.ErrDepth, ErrMissingAttribute, ErrType, context.Canceled, context.DeadlineExceeded,
 }
 
 func causeKind(err error) error {

@@ -42,7 +42,7 @@ var ways = map[string]way{
 		return e.Enabled, e.Err
 	},
 	"declaration": func(ctx context.Context, c *flipper.FeatureFlagClient, name string, otherwise bool, attrs ...flipper.Attr) (bool, error) {
-		d := flipper.Declare(name, flipper.Default(otherwise))
+		d := declare(name, otherwise)
 		if on := d.IsEnabled(ctx, c, attrs...); on != d.Flag(c).IsEnabled(ctx, attrs...) {
 			return false, errors.New("a declaration and its handle differ")
 		}
@@ -50,7 +50,7 @@ var ways = map[string]way{
 		return e.Enabled, e.Err
 	},
 	"Choose": func(ctx context.Context, c *flipper.FeatureFlagClient, name string, otherwise bool, attrs ...flipper.Attr) (bool, error) {
-		return flipper.Choose(ctx, flipper.Declare(name, flipper.Default(otherwise)).Flag(c), true, false, attrs...), errUnknown
+		return flipper.Choose(ctx, declare(name, otherwise).Flag(c), true, false, attrs...), errUnknown
 	},
 	"attributes in the context": func(ctx context.Context, c *flipper.FeatureFlagClient, name string, otherwise bool, attrs ...flipper.Attr) (bool, error) {
 		e := c.EvaluateOr(flipper.WithAttrs(ctx, attrs...), name, otherwise)
@@ -195,7 +195,7 @@ func TestRequiredAttributesOfHandle(t *testing.T) {
 		t.Errorf("sizes %d and %d", a, b)
 	}
 
-	declared := flipper.Declare("plain", flipper.Default(true)).Flag(c).WithRequiredAttributes("user_id")
+	declared := flipper.Declare("plain", flipper.EnabledByDefault()).Flag(c).WithRequiredAttributes("user_id")
 	if !declared.Default() || !declared.IsEnabled(ctx) {
 		t.Error("the declared default is lost")
 	}

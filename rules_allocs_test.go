@@ -109,6 +109,43 @@ func TestRulesAllocs(t *testing.T) {
 			t.Errorf("%s: %v allocations", what, allocs)
 		}
 	}
+	create := func(name string, values ...targeting.Value) { mustCreate(t, c, name, on(), withValues(values...)) }
+	create("limits", parsed(t, `{"Uploads": 1}`), parsed(t, `{"Uploads": 2}`))
+	mustCreate(t, c, "constant", on(), flipper.WithRules(rules.Constant(targeting.Text("x"))))
+	create("constant object", parsed(t, `{"Uploads": 1}`))
+	must(t, c.RemoveRule(ctx, "limits", 0))
+	must(t, c.AddRule(ctx, "limits", serving("b", rules.Is("plan", "pro"))))
+	theme, number, limits := flipper.DeclareString("string", "x"), flipper.DeclareFloat("number", 1), flipper.DeclareObject("limits", limit{})
+	constant, object, missing := flipper.DeclareString("constant", "y"), flipper.DeclareObject("constant object", limit{}), flipper.DeclareInt("nobody", 1)
+	heldTheme, heldNumber, heldLimits := theme.Flag(c), number.Flag(c), limits.Flag(c)
+	heldConstant, heldObject, heldMissing := constant.Flag(c), object.Flag(c), missing.Flag(c)
+	strict := theme.Flag(c).WithRequiredAttributes("plan")
+	for what, ask := range map[string]func(){
+		"text":              func() { theme.Value(ctx, c, flipper.String("plan", plan)) },
+		"text, held":        func() { heldTheme.Value(ctx, flipper.String("plan", plan)) },
+		"text, in both":     func() { heldTheme.Value(within, flipper.String("user_id", id)) },
+		"text, pinned":      func() { heldTheme.Value(pinned, flipper.String("user_id", id)) },
+		"text, required":    func() { strict.Value(ctx, flipper.String("plan", plan)) },
+		"text, Evaluate":    func() { heldTheme.Evaluate(within, flipper.String("user_id", id)) },
+		"number":            func() { number.Value(ctx, c, flipper.String("plan", plan)) },
+		"number, held":      func() { heldNumber.Value(ctx, flipper.String("plan", plan)) },
+		"object":            func() { limits.Value(ctx, c, flipper.String("plan", plan)) },
+		"object, held":      func() { heldLimits.Value(ctx, flipper.String("plan", plan)) },
+		"object, pinned":    func() { heldLimits.Value(pinned, flipper.String("user_id", id)) },
+		"object, ObjectOr":  func() { flipper.ObjectOr(ctx, c, "limits", limit{}, flipper.String("plan", plan)) },
+		"object, Evaluate":  func() { heldLimits.Evaluate(within, flipper.String("user_id", id)) },
+		"constant":          func() { constant.Value(ctx, c, flipper.String("plan", plan)) },
+		"constant, held":    func() { heldConstant.Value(ctx, flipper.String("plan", plan)) },
+		"constant, object":  func() { heldObject.Value(ctx, flipper.String("plan", plan)) },
+		"missing":           func() { missing.Value(ctx, c, flipper.String("plan", plan)) },
+		"missing, held":     func() { heldMissing.Value(ctx, flipper.String("plan", plan)) },
+		"missing, ObjectOr": func() { flipper.ObjectOr(ctx, c, "nobody", limit{}, flipper.String("plan", plan)) },
+	} {
+		ask()
+		if allocs := testing.AllocsPerRun(100, ask); allocs != 0 {
+			t.Errorf("a declared value, %s: %v allocations", what, allocs)
+		}
+	}
 	// Many at once allocate the answers, and where their conditions find other flags.
 	many := func() { c.EvaluateNames(within, names, flipper.String("user_id", id)) }
 	if allocs := testing.AllocsPerRun(100, many); allocs > 2 {

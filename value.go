@@ -31,7 +31,7 @@ var errNoValue = fmt.Errorf("the flag is disabled, and its off variant is not kn
 //
 //go:noinline
 func (c *FeatureFlagClient) StringOr(ctx context.Context, name, otherwise string, attrs ...Attr) string {
-	return valueOr(ctx, c, name, c.required, otherwise, readString, attrs)
+	return valueOr(ctx, c, name, c.peek(name), c.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.StringOr] for ints. A number with a fraction, or beyond
@@ -39,7 +39,7 @@ func (c *FeatureFlagClient) StringOr(ctx context.Context, name, otherwise string
 //
 //go:noinline
 func (c *FeatureFlagClient) IntOr(ctx context.Context, name string, otherwise int64, attrs ...Attr) int64 {
-	return valueOr(ctx, c, name, c.required, otherwise, readInt, attrs)
+	return valueOr(ctx, c, name, c.peek(name), c.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.StringOr] for floats. An int is rounded to the nearest
@@ -47,36 +47,36 @@ func (c *FeatureFlagClient) IntOr(ctx context.Context, name string, otherwise in
 //
 //go:noinline
 func (c *FeatureFlagClient) FloatOr(ctx context.Context, name string, otherwise float64, attrs ...Attr) float64 {
-	return valueOr(ctx, c, name, c.required, otherwise, readFloat, attrs)
+	return valueOr(ctx, c, name, c.peek(name), c.required, otherwise, readFloat, attrs)
 }
 
 // StringOr is [FeatureFlagClient.StringOr].
 //
 //go:noinline
 func (f *FeatureFlag) StringOr(ctx context.Context, otherwise string, attrs ...Attr) string {
-	return valueOr(ctx, f.client, f.name, f.required, otherwise, readString, attrs)
+	return valueOr(ctx, f.client, f.name, f.client.peek(f.name), f.required, otherwise, readString, attrs)
 }
 
 // IntOr is [FeatureFlagClient.IntOr].
 //
 //go:noinline
 func (f *FeatureFlag) IntOr(ctx context.Context, otherwise int64, attrs ...Attr) int64 {
-	return valueOr(ctx, f.client, f.name, f.required, otherwise, readInt, attrs)
+	return valueOr(ctx, f.client, f.name, f.client.peek(f.name), f.required, otherwise, readInt, attrs)
 }
 
 // FloatOr is [FeatureFlagClient.FloatOr].
 //
 //go:noinline
 func (f *FeatureFlag) FloatOr(ctx context.Context, otherwise float64, attrs ...Attr) float64 {
-	return valueOr(ctx, f.client, f.name, f.required, otherwise, readFloat, attrs)
+	return valueOr(ctx, f.client, f.name, f.client.peek(f.name), f.required, otherwise, readFloat, attrs)
 }
 
 // A reader reads the value of a variant. It may keep what it made of it.
 type reader[T any] func(v *targeting.Variant) (T, error)
 
-// valueOr is the typed answer of a flag for requests that must have some attributes.
-func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, required *requirements, otherwise T, read reader[T], attrs []Attr) T {
-	f := c.peek(name)
+// valueOr is the typed answer of a flag that was found in memory, or nil, for requests
+// that must have some attributes.
+func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, f *store.Flag, required *requirements, otherwise T, read reader[T], attrs []Attr) T {
 	if f != nil && required == nil && c.observers == nil {
 		if s := scopeOf(ctx); s.pins == nil {
 			if d := decideAlone(f, attrs, s.attrs); d != nil && d.Variant != nil {
@@ -87,24 +87,48 @@ func valueOr[T any](ctx context.Context, c *FeatureFlagClient, name string, requ
 		}
 	}
 	d, err := c.evaluate(ctx, name, f, required, attrs)
-	value := otherwise
-	if err == nil {
-		if d.Variant == nil {
-			err = errNoValue
-		} else if value, err = read(d.Variant); err == nil && c.observers == nil {
-			return value
-		}
-	}
+	value, err := readDecision(d, err, read)
 	if err != nil {
 		c.reports.report(ctx, name, err)
-		value, d = otherwise, &noDecision
+		value = otherwise
 	}
-	e := c.evaluationOf(name, d, err, fallbackOff)
-	if err != nil {
-		e.Value, _ = targeting.ValueOf(otherwise) // null for what has no JSON form
+	if c.observers == nil {
+		return value
 	}
+	e := evaluationOfValue(c, name, d, err, otherwise)
 	c.tell(ctx, name, &e, attrs)
 	return value
+}
+
+// evaluateValue is [FeatureFlagClient.Evaluate] for those who ask for a T.
+func evaluateValue[T any](ctx context.Context, c *FeatureFlagClient, name string, required *requirements, otherwise T, read reader[T], attrs []Attr) Evaluation {
+	d, err := c.evaluate(ctx, name, c.peek(name), required, attrs)
+	_, err = readDecision(d, err, read)
+	e := evaluationOfValue(c, name, d, err, otherwise)
+	c.tell(ctx, name, &e, attrs)
+	return e
+}
+
+// readDecision returns the value that was decided. err is that of the decision.
+func readDecision[T any](d *targeting.Decision, err error, read reader[T]) (value T, _ error) {
+	switch {
+	case err != nil:
+		return value, err
+	case d.Variant == nil:
+		return value, errNoValue
+	}
+	return read(d.Variant)
+}
+
+// evaluationOfValue returns the evaluation for a decision whose value was read, or for
+// the error in its place.
+func evaluationOfValue[T any](c *FeatureFlagClient, name string, d *targeting.Decision, err error, otherwise T) Evaluation {
+	if err == nil {
+		return c.evaluationOf(name, d, nil, fallbackOff)
+	}
+	e := c.evaluationOf(name, &noDecision, err, fallbackOff)
+	e.Value, _ = encode(otherwise) // null for what has no JSON form
+	return e
 }
 
 func typeError(v *targeting.Variant, want string) error {

@@ -51,7 +51,7 @@ func TestNew(t *testing.T) {
 
 // Declarations name flags, too.
 func TestNewOfDeclarations(t *testing.T) {
-	ui, search, beta := flipper.Declare("UI"), flipper.Declare("SEARCH"), flipper.Declare("BETA", flipper.Default(true))
+	ui, search, beta := flipper.Declare("UI"), flipper.Declare("SEARCH"), flipper.Declare("BETA", flipper.EnabledByDefault())
 	features := flippertest.New(t, flippertest.On(ui, search), flippertest.Off("A", "B"), flippertest.Off(beta),
 		flippertest.Flag(search, flipper.WithConditions(pro())))
 	for name, want := range map[string]bool{"UI": true, "SEARCH": false, "BETA": false, "A": false, "B": false} {

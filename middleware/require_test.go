@@ -76,8 +76,8 @@ func TestDefault(t *testing.T) {
 	}{
 		{"missing", missing, false, nil, 404},
 		{"missing, off", missing, false, []middleware.Option{middleware.WithDefault(false)}, 404},
-		{"missing, declared on", flipper.Declare("nobody", flipper.Default(true)).Flag(newClient(s)), false, nil, 200},
-		{"missing, declared on, off", flipper.Declare("nobody", flipper.Default(true)).Flag(newClient(s)), false, []middleware.Option{middleware.WithDefault(false)}, 404},
+		{"missing, declared on", flipper.Declare("nobody", flipper.EnabledByDefault()).Flag(newClient(s)), false, nil, 200},
+		{"missing, declared on, off", flipper.Declare("nobody", flipper.EnabledByDefault()).Flag(newClient(s)), false, []middleware.Option{middleware.WithDefault(false)}, 404},
 		{"missing, open", missing, false, []middleware.Option{middleware.WithDefault(true)}, 200},
 		{"down", flag, true, nil, 404},
 		{"down, open", flag, true, []middleware.Option{middleware.WithDefault(true)}, 200},

@@ -37,7 +37,7 @@ var Flags = struct{ NewHome, Reviews, FreeShipping, GiftCards, Orders *flipper.D
 	),
 	// A kill switch: it is on, also where there is no answer.
 	Orders: namespace.Declare("orders",
-		flipper.Default(true),
+		flipper.EnabledByDefault(),
 		flipper.Description("Whether orders are taken"),
 		flipper.Owner("team-orders"),
 	),

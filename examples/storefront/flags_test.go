@@ -25,8 +25,9 @@ func TestInitialFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range declared {
-		if on, ok := enabled[d.Name()]; !ok || on != d.Default() {
-			t.Errorf("%s: initial flag %t, %t; the declared default is %t", d.Name(), ok, on, d.Default())
+		otherwise := d.(*flipper.Declaration).Default()
+		if on, ok := enabled[d.Name()]; !ok || on != otherwise {
+			t.Errorf("%s: initial flag %t, %t; the declared default is %t", d.Name(), ok, on, otherwise)
 		}
 		delete(enabled, d.Name())
 	}

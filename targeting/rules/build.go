@@ -156,3 +156,11 @@ func (c Condition) String() string {
 	}
 	return string(appendCondition(nil, c))
 }
+
+// Constant returns a definition that serves one value to everybody: its only variant is
+// named default, and is the off variant too. A flag that is on or off needs no such
+// definition: its off variant is false.
+func Constant(v targeting.Value) Definition {
+	const name = "default"
+	return Definition{Variants: []targeting.Variant{{Name: name, Value: v}}, Off: name, Default: name}
+}

@@ -103,3 +103,39 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("read %s, written %s", v, w)
 	}
 }
+
+// TestStatic compares the decision that needs no request with that for one.
+func TestStatic(t *testing.T) {
+	one := rules.Definition{Default: "off", Rules: []rules.Rule{{Serve: "on"}}}
+	for name, c := range map[string]struct {
+		definition rules.Definition
+		enabled    bool
+		want       bool
+	}{
+		"disabled with rules": {one, false, true},
+		"rules":               {one, true, false},
+		"no rules":            {rules.Definition{Default: "on"}, true, true},
+		"constant":            {rules.Constant(targeting.Text("x")), true, true},
+		"constant, disabled":  {rules.Constant(targeting.Text("x")), false, true},
+	} {
+		s, err := rules.New("flag", c.definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := s.Static(c.enabled)
+		if (d != nil) != c.want {
+			t.Errorf("%s: %v", name, d)
+		}
+		if decided, err := s.Decide(c.enabled, &targeting.Request{}, nil); d != nil && d != decided || err != nil {
+			t.Errorf("%s: %v, but for a request %v, %v", name, d, decided, err)
+		}
+	}
+	for _, s := range []rules.Ruleset{{}, rules.Unreadable("{}", targeting.ErrInvalid)} {
+		if d := s.Static(false); d != nil {
+			t.Errorf("%q: %v", s, d)
+		}
+	}
+	if _, err := rules.New("flag", rules.Constant(targeting.Bool(true))); err == nil {
+		t.Error("a boolean flag is on when it is off")
+	}
+}

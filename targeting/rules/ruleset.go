@@ -125,6 +125,21 @@ func (s Ruleset) Variants() []targeting.Variant {
 // IsBoolean reports whether the variants are booleans.
 func (s Ruleset) IsBoolean() bool { return s.ruleset == nil || s.boolean }
 
+// Static returns the decision that is the same for every request: that of a flag that
+// is not enabled, or has no rules. It returns nil if there is none: rules decide, or
+// cannot be read, or s is the zero Ruleset. Do not modify the decision.
+func (s Ruleset) Static(enabled bool) *targeting.Decision {
+	switch {
+	case s.ruleset == nil || s.err != nil:
+		return nil
+	case !enabled:
+		return s.disabled
+	case len(s.rules) == 0:
+		return s.fallback
+	}
+	return nil
+}
+
 // Asks returns the names of the flags that conditions ask, each once. Do not modify
 // it.
 func (s Ruleset) Asks() []string {
