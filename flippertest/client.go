@@ -5,6 +5,7 @@ package flippertest
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ type Client struct {
 	layers map[string]*layering // of names that are set for some time
 }
 
-// New gives a client with the flags of [On], [Off] and [Flag]; a flag that is not
+// New gives a client with the flags of [On], [Off], [Serve] and [Flag]; a flag that is not
 // among them does not exist. The client ends with the test, and its store is closed
 // then. It logs to the test's output.
 //
@@ -71,6 +72,9 @@ func (c *Client) create(flag flagSetting) error {
 		return err
 	}
 	c.given[flag.name] = true
+	if flag.err != nil {
+		return fmt.Errorf("create flag %q: %w", flag.name, flag.err)
+	}
 	_, err := flipper.New(c.store).Create(context.Background(), flag.name, flag.opts...)
 	return err
 }

@@ -4,9 +4,12 @@
 package flippertest
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/flipper-go/flipper"
 )
 
 // maxFlags is how many flags Combinations takes: a thousand subtests, about.
@@ -45,5 +48,23 @@ func Combinations[N Named](t *testing.T, flags []N, test func(t *testing.T, feat
 			}
 		}
 		t.Run(strings.Join(titles, ","), func(t *testing.T) { test(t, New(t, set...)) })
+	}
+}
+
+// Each runs a test once for each value that a flag serves to everyone, as the subtests
+// NAME=VALUE with the value as JSON. It is [Both] for flags that have values.
+//
+//	flippertest.Each(t, flags.Theme, []string{"light", "dark"}, func(t *testing.T, features *flippertest.Client) {
+//		...
+//	})
+func Each[T any](t *testing.T, flag *flipper.ValueDeclaration[T], values []T, test func(t *testing.T, features *Client), opts ...Option) {
+	t.Helper()
+	for _, value := range values {
+		text, err := json.Marshal(value)
+		if err != nil {
+			t.Fatalf("flippertest: a value of flag %q: %v", flag.Name(), err)
+		}
+		set := append(slices.Clip(opts), Serve(flag, value))
+		t.Run(flag.Name()+"="+string(text), func(t *testing.T) { test(t, New(t, set...)) })
 	}
 }

@@ -15,7 +15,8 @@
 // It is a real client over a real store, with conditions, bucketers, events and
 // changes: only the backend is missing.
 //
-// [Both] and [Combinations] run a test once for each answer. [WithStrict] fails a
+// Flags that have values serve what [Serve] and [Value] say. [Both], [Combinations] and
+// [Each] run a test once for each answer. [WithStrict] fails a
 // test that asks for a flag which it did not set. [Client.Store] fails, stalls or
 // goes stale on demand.
 //

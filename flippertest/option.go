@@ -3,7 +3,13 @@
 
 package flippertest
 
-import "github.com/flipper-go/flipper"
+import (
+	"encoding/json"
+
+	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/rules"
+)
 
 // An Option changes what [New] makes. Of two that are about the same flag, the
 // later counts.
@@ -18,6 +24,7 @@ type settings struct {
 type flagSetting struct {
 	name string
 	opts []flipper.CreateOption
+	err  error // why there can be no such flag
 }
 
 // Named is what names a flag: its name, or its declaration. The client of the test
@@ -62,7 +69,46 @@ func switched[N Named](flags []N, on bool) Option {
 // an option says otherwise.
 func Flag[N Named](flag N, opts ...flipper.CreateOption) Option {
 	opts = append([]flipper.CreateOption{flipper.WithEnabled(true)}, opts...)
-	return func(s *settings) { s.flags = append(s.flags, flagSetting{nameOf(flag), opts}) }
+	return func(s *settings) { s.flags = append(s.flags, flagSetting{name: nameOf(flag), opts: opts}) }
+}
+
+// Serve makes the flag of a declaration serve a value to everyone:
+//
+//	flippertest.Serve(flags.Theme, "dark")
+//
+// For a flag that serves several, see [Flag] and [flipper.WithRules].
+func Serve[T any](flag *flipper.ValueDeclaration[T], value T) Option {
+	if flag == nil {
+		return Value("", value)
+	}
+	return Value(flag.Name(), value)
+}
+
+// Value is [Serve] by name. The value is a [targeting.Value], or anything that
+// encoding/json encodes; one that it cannot encode fails the test.
+//
+//	flippertest.Value("theme", "dark")
+func Value(name string, value any) Option {
+	opts, err := serving(value)
+	return func(s *settings) { s.flags = append(s.flags, flagSetting{name, opts, err}) }
+}
+
+// serving returns how a flag is created that serves a value to everyone.
+func serving(value any) ([]flipper.CreateOption, error) {
+	if on, ok := value.(bool); ok {
+		return []flipper.CreateOption{flipper.WithEnabled(on)}, nil
+	}
+	v, ok := value.(targeting.Value)
+	if !ok {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		if v, err = targeting.ParseJSON(targeting.JSON(text)); err != nil {
+			return nil, err
+		}
+	}
+	return []flipper.CreateOption{flipper.WithEnabled(true), flipper.WithRules(rules.Constant(v))}, nil
 }
 
 // WithStrict fails the test when a flag is asked that does not exist, unless the

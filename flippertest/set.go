@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/store/memory"
 )
 
 // Set makes a flag on, or off, for everyone until the client's test ends, whatever
@@ -26,6 +28,36 @@ func (c *Client) Set(name string, on bool) {
 func (c *Client) SetFor(t testing.TB, name string, on bool) {
 	t.Helper()
 	c.layer(t, name, &store.Flag{Name: name, Enabled: on, Created: time.Now().Truncate(time.Second)})
+}
+
+// SetValue makes a flag serve a value to everyone until the client's test ends, as
+// [Value] does. It works while the store fails.
+func (c *Client) SetValue(name string, value any) {
+	c.t.Helper()
+	c.SetValueFor(c.t, name, value)
+}
+
+// SetValueFor is [Client.SetValue] until t ends, as [Client.SetFor] is [Client.Set].
+func (c *Client) SetValueFor(t testing.TB, name string, value any) {
+	t.Helper()
+	f, err := flagServing(name, value)
+	if err != nil {
+		t.Fatalf("flippertest: set %q: %v", name, err)
+	}
+	c.layer(t, name, f)
+}
+
+// flagServing returns a flag as it is stored if it is created with a value.
+func flagServing(name string, value any) (*store.Flag, error) {
+	opts, err := serving(value)
+	if err != nil {
+		return nil, err
+	}
+	flag, err := flipper.New(memory.New()).Create(context.Background(), name, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return flag.Get(context.Background())
 }
 
 // Unset removes a flag until the client's test ends. It works while the store fails.
