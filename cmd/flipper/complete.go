@@ -8,13 +8,17 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/words"
+	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // completionPatience is how long a person who pressed Tab waits for the names of
@@ -22,7 +26,24 @@ import (
 const completionPatience = 500 * time.Millisecond
 
 // completesFlags marks commands whose arguments are names of flags.
-var completesFlags = map[string]any{"completes": "flags"}
+var completesFlags = map[string]any{completes: "flags"}
+
+// completesSegments marks commands whose arguments are names of segments.
+var completesSegments = map[string]any{completes: "segments"}
+
+// completesThen marks commands whose first argument is a flag, and the others are what
+// that flag has.
+func completesThen(what string) map[string]any {
+	return map[string]any{completes: "flags", completesAfter: what}
+}
+
+// The keys of a command's metadata about arguments, and what may come after a name.
+const (
+	completes         = "completes"
+	completesAfter    = "completes after the name"
+	completesVariants = "variants"
+	completesRules    = "positions of rules"
+)
 
 // completeCommand is what the scripts of the shells call with the words after the
 // program's name, the last of which is being typed. It writes a candidate a line,
@@ -58,23 +79,24 @@ type typedWords struct {
 	command *cli.Command   // the innermost one
 	path    []*cli.Command // from the root to command
 	store   string
-	names   int      // arguments
-	value   cli.Flag // the flag whose value is being typed
+	// arguments are the words that are none of commands and flags.
+	arguments []string
+	value     cli.Flag // the flag whose value is being typed
 }
 
 func newTypedWords(root *cli.Command) *typedWords {
 	return &typedWords{command: root, path: []*cli.Command{root}}
 }
 
-func (t *typedWords) complete(ctx context.Context, words []string) []candidate {
-	if len(words) == 0 {
-		words = []string{""}
+func (t *typedWords) complete(ctx context.Context, typed []string) []candidate {
+	if len(typed) == 0 {
+		typed = []string{""}
 	}
-	words, current := words[:len(words)-1], words[len(words)-1]
+	typed, current := typed[:len(typed)-1], typed[len(typed)-1]
 	if current == `""` { // as PowerShell has to pass an empty word
 		current = ""
 	}
-	for _, word := range words {
+	for _, word := range typed {
 		if word == "--" {
 			return nil
 		}
@@ -95,8 +117,12 @@ func (t *typedWords) complete(ctx context.Context, words []string) []candidate {
 		if len(t.path) == 1 {
 			all = append(all, candidate{helpWord, helpUsage})
 		}
-	case t.command.Metadata["completes"] == "flags" && t.wantsName():
+	case t.command.Metadata[completes] == "flags" && t.wantsName():
 		all = namesIn(ctx, t.store)
+	case t.command.Metadata[completes] == "segments" && t.wantsName():
+		all = segmentsIn(ctx, t.store)
+	case len(t.arguments) > 0:
+		all = t.behindName(ctx, current)
 	}
 	var fitting []candidate
 	for _, c := range all {
@@ -134,7 +160,7 @@ func (t *typedWords) read(word string) {
 		t.command, t.path = below, append(t.path, below)
 		return
 	}
-	t.names++
+	t.arguments = append(t.arguments, word)
 }
 
 func (t *typedWords) set(f cli.Flag, value string) {
@@ -146,7 +172,7 @@ func (t *typedWords) set(f cli.Flag, value string) {
 // wantsName reports whether the next argument is the name of a flag: with some
 // commands only the first is.
 func (t *typedWords) wantsName() bool {
-	return t.names == 0 || strings.HasSuffix(t.command.ArgsUsage, "NAME...") || strings.HasSuffix(t.command.ArgsUsage, "[NAME...]")
+	return len(t.arguments) == 0 || strings.HasSuffix(t.command.ArgsUsage, "NAME...") || strings.HasSuffix(t.command.ArgsUsage, "[NAME...]")
 }
 
 // flag gives the flag that a word such as --store names, with global ones.
@@ -213,15 +239,106 @@ func valuesOf(f cli.Flag) []candidate {
 	return all
 }
 
-// namesIn gives the names of the flags of a store, if it gives them soon. A bolt
-// file that another process has open is not waited for.
+// behindName gives what may follow the name of a flag: its variants, the positions of
+// its rules, or the operators of conditions.
+func (t *typedWords) behindName(ctx context.Context, current string) []candidate {
+	what := t.command.Metadata[completesAfter]
+	if strings.Contains(t.command.ArgsUsage, "CONDITION") && (what == nil || len(t.arguments) > 1) {
+		return operatorsAfter(current)
+	}
+	switch what {
+	case completesVariants:
+		return variantsOf(findFlag(ctx, t.store, t.arguments[0]))
+	case completesRules:
+		return positionsOf(findFlag(ctx, t.store, t.arguments[0]))
+	}
+	return nil
+}
+
+// operatorsAfter completes country__ to conditions in short.
+func operatorsAfter(current string) []candidate {
+	attribute, typed, ok := strings.Cut(current, "__")
+	if !ok || attribute == "" {
+		return nil
+	}
+	var all []candidate
+	for _, op := range rules.Operators() {
+		sign := "="
+		if op == rules.OpExists {
+			sign = ""
+		}
+		forms := words.OperatorWords(op)
+		all = append(all, candidate{attribute + "__" + string(op) + sign, forms[0]})
+		if strings.HasPrefix(typed, "not_") {
+			all = append(all, candidate{attribute + "__not_" + string(op) + sign, forms[2]})
+		}
+	}
+	return all
+}
+
+func variantsOf(f *store.Flag) []candidate {
+	if f == nil {
+		return nil
+	}
+	d := f.Rules().Definition()
+	var all []candidate
+	for _, v := range d.AllVariants() {
+		if words.Name(v.Name) == v.Name {
+			all = append(all, candidate{v.Name, words.VariantValue(v.Value)})
+		}
+	}
+	return all
+}
+
+func positionsOf(f *store.Flag) []candidate {
+	if f == nil {
+		return nil
+	}
+	var all []candidate
+	for i, rule := range f.Rules().Definition().Rules {
+		all = append(all, candidate{strconv.Itoa(i + 1), words.Cut(words.Rule(rule), 60)})
+	}
+	return all
+}
+
+func findFlag(ctx context.Context, url, name string) (found *store.Flag) {
+	for f := range flagsIn(ctx, url) {
+		if f.Name == name {
+			found = f
+		}
+	}
+	return found
+}
+
 func namesIn(ctx context.Context, url string) []candidate {
+	var all []candidate
+	for f := range flagsIn(ctx, url) {
+		if words.Name(f.Name) == f.Name {
+			all = append(all, candidate{f.Name, words.State(f, time.Now())})
+		}
+	}
+	return all
+}
+
+func segmentsIn(ctx context.Context, url string) []candidate {
+	var all []candidate
+	for f := range flagsIn(ctx, url) {
+		if name, ok := strings.CutPrefix(f.Name, rules.SegmentPrefix); ok && words.Name(name) == name {
+			all = append(all, candidate{name, words.State(f, time.Now())})
+		}
+	}
+	return all
+}
+
+// flagsIn yields the flags of a store, if it gives them soon. A bolt file that another
+// process has open is not waited for.
+func flagsIn(ctx context.Context, url string) iter.Seq[*store.Flag] {
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
 	// A client that still waits when the time is up must not keep the shell.
-	found := make(chan []candidate, 1)
+	found := make(chan []*store.Flag, 1)
 	go func() {
-		var all []candidate
+		var all []*store.Flag
 		defer func() { found <- all }()
 		s, err := openStore(url, existing)
 		if err != nil {
@@ -229,15 +346,15 @@ func namesIn(ctx context.Context, url string) []candidate {
 		}
 		defer func() { _ = s.Close() }()
 		for f, err := range s.List(ctx) {
-			if err == nil && words.Name(f.Name) == f.Name {
-				all = append(all, candidate{f.Name, words.State(f, time.Now())})
+			if err == nil {
+				all = append(all, f)
 			}
 		}
 	}()
 	select {
 	case all := <-found:
-		return all
+		return slices.Values(all)
 	case <-ctx.Done():
-		return nil
+		return slices.Values[[]*store.Flag](nil)
 	}
 }

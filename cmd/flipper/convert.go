@@ -62,33 +62,3 @@ func (p *program) convert(ctx context.Context, c *cli.Command, s *opened) error 
 	}
 	return p.changed(ctx, c, s, name, retargeted)
 }
-
-func (p *program) segmentCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "segment",
-		Usage: "say who belongs together",
-		Commands: []*cli.Command{{
-			Name: "create", Usage: "make a segment of requests for which all conditions hold", ArgsUsage: "NAME [CONDITION...]",
-			Description: "A segment is the flag segment:NAME: rule, get, eval and destroy work on it, and rules\nof other flags ask it: rule add FLAG 'in segment NAME'.\n\n" + conditionHelp,
-			Action:      p.withStore(creating, p.createSegment),
-		}},
-	}
-}
-
-func (p *program) createSegment(ctx context.Context, c *cli.Command, s *opened) error {
-	if !c.Args().Present() {
-		return usagef("write %s NAME [CONDITION...], such as %[1]s staff 'email ends with @example.com'", c.FullName())
-	}
-	var conditions []rules.Condition
-	if args := c.Args().Tail(); len(args) > 0 {
-		var err error
-		if conditions, err = parseRuleConditions(args); err != nil {
-			return err
-		}
-	}
-	flag, err := s.CreateSegment(ctx, segmentName(c.Args().First()), conditions...)
-	if err != nil {
-		return err
-	}
-	return p.changed(ctx, c, s, flag.Name(), created)
-}

@@ -22,12 +22,16 @@ func (p *program) destroyCommand() *cli.Command {
 		ArgsUsage: "NAME...",
 		Description: "Asks before it does. Python services on Consul keep a flag that they have seen\n" +
 			"until they restart: disable it first.\n\n" + patternHelp,
-		Flags: []cli.Flag{
-			yesFlag("delete without asking"),
-			&cli.BoolFlag{Name: "even-if-asked", Usage: "delete also what rules of other flags ask"},
-		},
+		Flags:    destroyFlags(),
 		Metadata: completesFlags,
 		Action:   p.withStore(existing, p.destroy),
+	}
+}
+
+func destroyFlags() []cli.Flag {
+	return []cli.Flag{
+		yesFlag("delete without asking"),
+		&cli.BoolFlag{Name: "even-if-asked", Usage: "delete also what rules of other flags ask"},
 	}
 }
 
@@ -40,6 +44,10 @@ func (p *program) destroy(ctx context.Context, c *cli.Command, s *opened) error 
 	if err != nil {
 		return err
 	}
+	return p.destroyFlags(ctx, c, s, chosen)
+}
+
+func (p *program) destroyFlags(ctx context.Context, c *cli.Command, s *opened, chosen selection) error {
 	question, err := p.questionBefore(ctx, s, chosen)
 	if err != nil {
 		return err

@@ -89,6 +89,7 @@ func (p *program) command() *cli.Command {
 			p.destroyCommand(),
 			p.dataCommand(),
 			p.ruleCommand(),
+			p.variantCommand(),
 			p.segmentCommand(),
 			p.convertCommand(),
 			p.conditionCommand(),

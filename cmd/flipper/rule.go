@@ -45,12 +45,12 @@ func (p *program) ruleCommand() *cli.Command {
 				Name: "replace", Usage: "put a rule in the place of another", ArgsUsage: "NAME POSITION [CONDITION...]",
 				Description: ruleHelp + "\n\n" + conditionHelp,
 				Flags:       servingFlags(),
-				Metadata:    completesFlags,
+				Metadata:    completesThen(completesRules),
 				Action:      p.withStore(existing, p.replaceRule),
 			},
 			{
 				Name: "move", Usage: "take a rule to another position", ArgsUsage: "NAME FROM TO",
-				Metadata: completesFlags,
+				Metadata: completesThen(completesRules),
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
 					return p.editRules(ctx, c, s, 2, func(name string, positions []int) error {
 						return s.MoveRule(ctx, name, positions[0], positions[1])
@@ -59,7 +59,7 @@ func (p *program) ruleCommand() *cli.Command {
 			},
 			{
 				Name: "remove", Usage: "remove a rule", ArgsUsage: "NAME POSITION",
-				Metadata: completesFlags,
+				Metadata: completesThen(completesRules),
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
 					return p.editRules(ctx, c, s, 1, func(name string, positions []int) error {
 						return s.RemoveRule(ctx, name, positions[0])
@@ -68,7 +68,7 @@ func (p *program) ruleCommand() *cli.Command {
 			},
 			{
 				Name: "default", Usage: "set what everyone else gets", ArgsUsage: "NAME VARIANT",
-				Metadata: completesFlags,
+				Metadata: completesThen(completesVariants),
 				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
 					args := c.Args().Slice()
 					if len(args) != 2 {

@@ -36,7 +36,30 @@ func rulesAudience(f *store.Flag, at time.Time) string {
 	if len(d.Rules) == 0 {
 		return "for everyone: " + Name(d.Default)
 	}
+	if text, ok := variantAudience(d); ok {
+		return text
+	}
 	return "by " + count(len(d.Rules), "rule") + ", otherwise " + Name(d.Default)
+}
+
+// variantAudience says who gets which variant, if that fits into a phrase.
+func variantAudience(d rules.Definition) (string, bool) {
+	if len(d.Rules) > maxAudience {
+		return "", false
+	}
+	s := style{short: true, bare: true}
+	var parts []string
+	for _, rule := range d.Rules {
+		whom := everyone
+		switch conditions := strings.Join(conditionsInWords(s, rule.If), " and "); {
+		case rule.Name != "":
+			whom = "for " + Cut(Name(rule.Name), maxValue)
+		case conditions != "":
+			whom = "where " + conditions
+		}
+		parts = append(parts, whom+": "+s.serves(rule))
+	}
+	return strings.Join(append(parts, "for everyone else: "+Name(d.Default)), "; "), true
 }
 
 // onAudience says whom a boolean flag is on for, if that fits into a phrase: there are
@@ -551,3 +574,37 @@ func kindAndValue(v targeting.Value) string {
 	}
 	return text
 }
+
+// ServedBy says where a variant is served, for paths as
+// [rules.Definition.Serving] returns them: "rule 1", "default", "off". Rules are counted
+// from 1, and each is there once.
+func ServedBy(paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		text := path
+		if i, ok := RulePosition(path); ok {
+			text = "rule " + strconv.Itoa(i+1)
+		}
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// RulePosition returns the position, from 0, of the rule that a path is in.
+func RulePosition(path string) (position int, ok bool) {
+	rest, ok := strings.CutPrefix(path, "rules[")
+	if !ok {
+		return 0, false
+	}
+	number, _, ok := strings.Cut(rest, "]")
+	if !ok {
+		return 0, false
+	}
+	position, err := strconv.Atoi(number)
+	return position, err == nil
+}
+
+// VariantValue returns the value of a variant in JSON. Long values are cut.
+func VariantValue(v targeting.Value) string { return style{short: true}.value(v) }

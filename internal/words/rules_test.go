@@ -86,9 +86,9 @@ func TestRulesState(t *testing.T) {
 		"on for no one":                         withRules(t, rules.Definition{Default: "off"}),
 		"on for staff, and for 10 % by user_id": withRules(t, rules.Definition{Rules: []rules.Rule{staff(), tenth}, Default: "off"}),
 		"on where country is DE":                withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "off"}),
-		"on by 1 rule, otherwise on":            withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "on"}),
+		"on where country is DE: on; for everyone else: on":            withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "on"}),
 		"on by 4 rules, otherwise off":          withRules(t, rules.Definition{Rules: slices.Repeat([]rules.Rule{staff()}, 4), Default: "off"}),
-		"on by 1 rule, otherwise grey":          withRules(t, theme),
+		"on where plan is pro: blue; for everyone else: grey":          withRules(t, theme),
 		"on for 25 % by user_id now (a ramp from 0 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z)": withRules(t, rules.Definition{Rules: []rules.Rule{ramp}, Default: "off"}),
 		"on by rules that cannot be read": stored(t, `"client_data": {"$rules": {"version": 2}}`),
 	} {
