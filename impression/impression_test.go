@@ -23,6 +23,8 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/impression"
 	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -335,4 +337,31 @@ func BenchmarkRecord(b *testing.B) {
 		close(release)
 		r.Close(context.Background())
 	})
+}
+
+// An impression has the variant, its value and the rule that decided.
+func TestVariants(t *testing.T) {
+	var got batches
+	recorder := impression.New(got.handle)
+	features := flipper.New(memory.New(), flipper.WithImpressions(recorder, 1))
+	if _, err := features.Create(t.Context(), "theme", flipper.WithEnabled(true), flipper.WithRules(rules.Definition{
+		Variants: []targeting.Variant{{Name: "grey", Value: targeting.Text("#888")}, {Name: "blue", Value: targeting.Text("#00f")}},
+		Off:      "grey", Default: "grey",
+		Rules: []rules.Rule{{Name: "staff", If: rules.All(rules.EndsWith("email", "@example.com")), Serve: "blue"}},
+	})); err != nil {
+		t.Fatal(err)
+	}
+	features.StringOr(t.Context(), "theme", "black", flipper.String("email", "a@example.com"))
+	features.StringOr(t.Context(), "theme", "black")
+	features.IntOr(t.Context(), "theme", 7)
+	if err := recorder.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for _, i := range slices.Concat(got.all...) {
+		said = append(said, fmt.Sprint(i.Variant, " ", i.Value, " ", i.Rule, " ", i.RuleName, " ", i.Reason))
+	}
+	if want := []string{`blue "#00f" 0 staff TARGETING_MATCH`, `grey "#888" -1  DEFAULT`, ` 7 -1  ERROR`}; !slices.Equal(said, want) {
+		t.Errorf("impressions are %q, want %q", said, want)
+	}
 }

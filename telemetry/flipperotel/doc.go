@@ -24,26 +24,30 @@
 //
 //	feature_flag.evaluation
 //	    feature_flag.key            the flag's name
-//	    feature_flag.result.value   the answer, true or false, as the caller got it
+//	    feature_flag.result.variant the variant that is served; not with an error
+//	    feature_flag.result.value   its value, or the caller's default
 //	    feature_flag.result.reason  such as targeting_match
 //	    feature_flag.provider.name  flipper
 //	    feature_flag.set.id         with WithSetID only
 //	    feature_flag.context.id     from a Recorder only: who asked
 //	    error.type, error.message   with an error only
 //
-// The convention's feature_flag.result.variant and feature_flag.version are left
-// out: a flag has no variants, and an evaluation does not know the flag's revision.
+// Objects and lists are values as JSON, and what is longer than 256 bytes is cut. The
+// convention's feature_flag.version is left out: an evaluation does not know the flag's
+// revision.
 // Beyond the convention's, error.type may be unavailable, timeout, canceled, closed or
 // invalid; see package telemetry.
 //
 // A Hook also reports metrics:
 //
-//	flipper.evaluations  counter: key (or _other), value, reason and error.type as above
+//	flipper.evaluations  counter: key (or _other), reason and error.type as above, and as
+//	                     value whether the flag is enabled: true or false
 //	flipper.flag.age     gauge, in s: of the oldest data held of evaluated flags
 //	flipper.flag.stale   gauge: how many of them could not be read again
 //
 // A flag has series of its own once it was found in the store, and at most 1,000
-// flags have (see [WithMaxFlags]); all others are counted together as "_other".
+// flags have (see [WithMaxFlags]); all others are counted together as "_other". The metric
+// does not tell variants apart: with up to 100 a flag it would be a hundred times as large.
 //
 // # Store
 //

@@ -5,6 +5,7 @@ package flipperotel
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -21,6 +22,7 @@ const (
 	eventName = "feature_flag.evaluation"
 
 	keyFlag         = attribute.Key("feature_flag.key")
+	keyVariant      = attribute.Key("feature_flag.result.variant")
 	keyValue        = attribute.Key("feature_flag.result.value")
 	keyReason       = attribute.Key("feature_flag.result.reason")
 	keyProvider     = attribute.Key("feature_flag.provider.name")
@@ -61,12 +63,15 @@ func at(i *flipper.Impression) time.Time {
 }
 
 func (o *options) eventAttributes(i *flipper.Impression) []attribute.KeyValue {
-	attributes := make([]attribute.KeyValue, 0, 8)
+	attributes := make([]attribute.KeyValue, 0, 9)
 	attributes = append(attributes,
 		keyFlag.String(i.Name),
-		keyValue.Bool(i.Enabled),
+		valueAttribute(i),
 		keyReason.String(telemetry.Reason(i.Evaluation)),
 		keyProvider.String(provider))
+	if i.Variant != "" {
+		attributes = append(attributes, keyVariant.String(i.Variant))
+	}
 	if o.setID != "" {
 		attributes = append(attributes, keySetID.String(o.setID))
 	}
@@ -83,7 +88,33 @@ func (o *options) eventAttributes(i *flipper.Impression) []attribute.KeyValue {
 	return attributes
 }
 
-// text gives a text as it is, and any other value as JSON.
+// maxValue bounds the text of a value, in bytes: an object may be large, and its variant
+// says as much.
+const maxValue = 256
+
+// valueAttribute returns the value that the caller got: a boolean, number or text of that
+// type, and an object or list as JSON. What is longer than maxValue is cut.
+func valueAttribute(i *flipper.Impression) attribute.KeyValue {
+	if b, ok := i.Value.AsBool(); ok {
+		return keyValue.Bool(b)
+	}
+	if n, ok := i.Value.AsInt(); ok {
+		return keyValue.Int64(n)
+	}
+	if f, ok := i.Value.AsFloat(); ok {
+		return keyValue.Float64(f)
+	}
+	if i.Value.Kind() == targeting.KindNull {
+		return keyValue.Bool(i.Enabled) // an evaluation that somebody else made, without a value
+	}
+	value := text(i.Value)
+	if len(value) > maxValue {
+		value = strings.ToValidUTF8(value[:maxValue], "") + "…"
+	}
+	return keyValue.String(value)
+}
+
+// text returns a text as it is, and any other value as JSON.
 func text(v targeting.Value) string {
 	if s, ok := v.Any().(string); ok {
 		return s

@@ -64,6 +64,7 @@ func ExampleNewHook() {
 	//   feature_flag.result.value true
 	//   feature_flag.result.reason static
 	//   feature_flag.provider.name flipper
+	//   feature_flag.result.variant on
 }
 
 // A Recorder says who asked, by the attribute that is named.
@@ -90,5 +91,6 @@ func ExampleNewRecorder() {
 	// feature_flag.result.value true
 	// feature_flag.result.reason static
 	// feature_flag.provider.name flipper
+	// feature_flag.result.variant on
 	// feature_flag.context.id 7
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/flipper-go/flipper/store/cached"
 	"github.com/flipper-go/flipper/store/instrumented"
 	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/telemetry/flipperotel"
 )
 
@@ -140,7 +142,7 @@ func TestSpanEvents(t *testing.T) {
 		}
 	}
 	want(t, "the first event", recorded(events[0].Attributes), map[string]string{
-		"feature_flag.key": "NEW_SEARCH", "feature_flag.result.value": "true", "feature_flag.result.reason": "static",
+		"feature_flag.key": "NEW_SEARCH", "feature_flag.result.variant": "on", "feature_flag.result.value": "true", "feature_flag.result.reason": "static",
 		"feature_flag.provider.name": "flipper", "feature_flag.set.id": "shop",
 	})
 	want(t, "the second event", recorded(events[1].Attributes), map[string]string{
@@ -148,6 +150,41 @@ func TestSpanEvents(t *testing.T) {
 		"feature_flag.provider.name": "flipper", "feature_flag.set.id": "shop",
 		"error.type": "flag_not_found", "error.message": "flag not found",
 	})
+}
+
+// An event has the variant, and its value of the value's own type.
+func TestVariants(t *testing.T) {
+	tracers, spans := traced(t)
+	long := strings.Repeat("ä", 200)
+	for _, test := range []struct {
+		value targeting.Value
+		want  attribute.Value
+	}{
+		{targeting.Bool(true), attribute.BoolValue(true)},
+		{targeting.Int(7), attribute.Int64Value(7)},
+		{targeting.Float(0.5), attribute.Float64Value(0.5)},
+		{targeting.Uint(1 << 63), attribute.StringValue("9223372036854775808")},
+		{targeting.Text("#00f"), attribute.StringValue("#00f")},
+		{targeting.Text(long), attribute.StringValue(long[:256] + "…")},
+		{targeting.Text("a" + long), attribute.StringValue("a" + long[:254] + "…")},
+		{targeting.List(targeting.Int(1), targeting.Text("a")), attribute.StringValue(`[1, "a"]`)},
+		{targeting.Null(), attribute.BoolValue(true)},
+	} {
+		ctx, span := tracers.Tracer("test").Start(t.Context(), "request")
+		flipperotel.NewRecorder().Record(ctx, flipper.Impression{
+			Name:       "flag",
+			Evaluation: flipper.Evaluation{Enabled: true, Variant: "blue", Value: test.value, Reason: flipper.ReasonDefault},
+		})
+		span.End()
+		got := map[attribute.Key]attribute.Value{}
+		for _, a := range spans.GetSpans()[0].Events[0].Attributes {
+			got[a.Key] = a.Value
+		}
+		spans.Reset()
+		if got["feature_flag.result.variant"] != attribute.StringValue("blue") || got["feature_flag.result.value"] != test.want {
+			t.Errorf("%s: %v, want %v", test.value, got, test.want)
+		}
+	}
 }
 
 func TestRecorder(t *testing.T) {

@@ -37,7 +37,9 @@
 //
 // A flag has series of its own once it was found in the store, and at most 1,000
 // flags have (see [WithMaxFlags]). All others are counted together, with the flag
-// "_other". So names that come from requests cannot fill a Prometheus.
+// "_other". So names that come from requests cannot fill a Prometheus. Variants are no
+// label: a flag can have 100, and each would multiply the series. For who gets which
+// variant, there are impressions.
 package flipperprometheus
 
 import (

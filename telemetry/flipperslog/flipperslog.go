@@ -11,7 +11,11 @@
 // "feature_flag" (see [WithGroup]):
 //
 //	key         the flag's name
-//	enabled     the answer, as the caller got it
+//	enabled     whether the flag is on, as the caller got it
+//	variant     the variant that is served; not with an error
+//	value       its value, or the caller's default; not of a flag that is just on or off
+//	rule        the position of the rule that decided, from 0; only if one did
+//	rule_name   its name; only if it has one
 //	reason      OpenFeature's term in lower case, such as targeting_match
 //	age         how old the data is; only if it is not 0
 //	error.type  only with an error: such as flag_not_found; see package telemetry
@@ -26,6 +30,7 @@ import (
 	"time"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/telemetry"
 )
 
@@ -85,6 +90,20 @@ func (l *Logger) log(ctx context.Context, at time.Time, name string, e flipper.E
 	}
 	parts := make([]slog.Attr, 0, 7)
 	parts = append(parts, slog.String("key", name), slog.Bool("enabled", e.Enabled), slog.String("reason", telemetry.Reason(e)))
+	if e.Variant != "" {
+		parts = append(parts, slog.String("variant", e.Variant))
+	}
+	switch e.Value.Kind() {
+	case targeting.KindNull, targeting.KindBool: // enabled says it
+	default:
+		parts = append(parts, slog.Any("value", e.Value.Any()))
+	}
+	if decidedByRule(&e) {
+		parts = append(parts, slog.Int("rule", e.Rule))
+		if e.RuleName != "" {
+			parts = append(parts, slog.String("rule_name", e.RuleName))
+		}
+	}
 	if e.Age != 0 {
 		parts = append(parts, slog.Duration("age", e.Age))
 	}
@@ -106,3 +125,7 @@ func (l *Logger) log(ctx context.Context, at time.Time, name string, e flipper.E
 	}
 	return l.handler.Handle(ctx, record)
 }
+
+// decidedByRule reports whether a rule decided. Evaluations that were not made by the
+// client have the zero Rule, and no variant.
+func decidedByRule(e *flipper.Evaluation) bool { return e.Rule >= 0 && e.Variant != "" }

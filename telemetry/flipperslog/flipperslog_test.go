@@ -20,6 +20,7 @@ import (
 	"github.com/flipper-go/flipper/impression"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/store/memory"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/telemetry/flipperslog"
 )
 
@@ -58,12 +59,22 @@ func TestHandle(t *testing.T) {
 			Evaluation: flipper.Evaluation{Enabled: true, Reason: flipper.ReasonCached, Age: time.Second},
 			Attrs:      []flipper.Attr{flipper.String("plan", "pro"), flipper.Int("user_id", 7)},
 		},
+		{
+			Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Name: "theme",
+			Evaluation: flipper.Evaluation{Enabled: true, Variant: "blue", Value: targeting.Text("#00f"), Rule: 0, RuleName: "staff", Reason: flipper.ReasonTargetingMatch},
+		},
+		{
+			Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Name: "theme",
+			Evaluation: flipper.Evaluation{Variant: "grey", Value: targeting.Text("#888"), Rule: -1, Reason: flipper.ReasonDefault},
+		},
 		{Time: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC), Name: "broken", Evaluation: flipper.Evaluation{Reason: flipper.ReasonError, Err: store.ErrUnavailable}},
 	})
 	if err != nil {
 		t.Error(err)
 	}
 	want := `{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"flag evaluated","feature_flag":{"key":"flag","enabled":true,"reason":"cached","age":1000000000,"attributes":{"plan":"pro","user_id":7}}}
+{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"flag evaluated","feature_flag":{"key":"theme","enabled":true,"reason":"targeting_match","variant":"blue","value":"#00f","rule":0,"rule_name":"staff"}}
+{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"flag evaluated","feature_flag":{"key":"theme","enabled":false,"reason":"default","variant":"grey","value":"#888"}}
 {"time":"2026-01-02T03:04:06Z","level":"INFO","msg":"flag evaluated","feature_flag":{"key":"broken","enabled":false,"reason":"error","error.type":"unavailable","error":"store is unavailable"}}
 `
 	if got := logged.String(); got != want {
@@ -100,7 +111,7 @@ func ExampleLogger_Handle() {
 		fmt.Println(err)
 	}
 	// Output:
-	// level=INFO msg="flag evaluated" feature_flag.key=NEW_SEARCH feature_flag.enabled=true feature_flag.reason=static feature_flag.attributes.plan=pro
+	// level=INFO msg="flag evaluated" feature_flag.key=NEW_SEARCH feature_flag.enabled=true feature_flag.reason=static feature_flag.variant=on feature_flag.attributes.plan=pro
 }
 
 func ExampleNew() {
