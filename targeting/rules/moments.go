@@ -9,7 +9,7 @@ import "iter"
 // change though nobody changes the flag.
 func (s Ruleset) Periods() iter.Seq[Period] {
 	return func(yield func(Period) bool) {
-		if s.ruleset == nil {
+		if s.ruleset == nil || s.err != nil {
 			return
 		}
 		for _, c := range s.definition.Conditions() {
@@ -23,7 +23,7 @@ func (s Ruleset) Periods() iter.Seq[Period] {
 // Ramps yields those of splits. While one runs, answers change all the time.
 func (s Ruleset) Ramps() iter.Seq[Ramp] {
 	return func(yield func(Ramp) bool) {
-		if s.ruleset == nil {
+		if s.ruleset == nil || s.err != nil {
 			return
 		}
 		for i := range s.definition.Rules {

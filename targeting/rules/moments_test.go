@@ -4,6 +4,7 @@
 package rules_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -32,8 +33,9 @@ func TestPeriodsAndRamps(t *testing.T) {
 	if got := slices.Collect(s.Ramps()); !slices.Equal(got, []rules.Ramp{ramp}) {
 		t.Errorf("ramps are %v, want %v", got, ramp)
 	}
-	var none rules.Ruleset
-	if n := len(slices.Collect(none.Periods())) + len(slices.Collect(none.Ramps())); n != 0 {
-		t.Errorf("a flag without rules has %d periods and ramps", n)
+	for name, s := range map[string]rules.Ruleset{"no": {}, "unreadable": rules.Unreadable("{}", errors.New("version 99"))} {
+		if n := len(slices.Collect(s.Periods())) + len(slices.Collect(s.Ramps())); n != 0 {
+			t.Errorf("%s rules have %d periods and ramps", name, n)
+		}
 	}
 }
