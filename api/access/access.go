@@ -126,7 +126,11 @@ func (a *Access) Handle(mux *http.ServeMux, pattern string, needed token.Role, r
 func (a *Access) Refuse(w http.ResponseWriter, r *http.Request, err error, refuse Refuse) {
 	refusal := RefusalOf(err)
 	if refusal.Status >= http.StatusInternalServerError {
-		a.LogFailure(r.Context(), err)
+		cause := err
+		if refusal.Err != nil {
+			cause = refusal.Err
+		}
+		a.LogFailure(r.Context(), cause)
 	}
 	refusal.header(w.Header())
 	refuse(w, r, refusal)

@@ -145,12 +145,7 @@ func readContent(path string) (content, error) {
 // Find implements [Tokens]. While the file cannot be read, what it held counts.
 func (f *File) Find(secret string) (Token, error) {
 	now := time.Now()
-	if due(&f.looked, now, f.interval) {
-		if err := f.read(); err != nil {
-			f.log.Warn("the file of tokens cannot be read; those that were read before stay in force", "error", err)
-		}
-	}
-	t, err := f.held.Load().inUse.Find(secret)
+	t, err := f.look(now).Find(secret)
 	if err != nil {
 		return Token{}, err
 	}
@@ -159,6 +154,19 @@ func (f *File) Find(secret string) (Token, error) {
 		f.save()
 	}
 	return t, nil
+}
+
+// Named implements [Tokens], as Find does. It is no use of the token.
+func (f *File) Named(name string) (Token, error) { return f.look(time.Now()).Named(name) }
+
+// look returns the tokens in use.
+func (f *File) look(now time.Time) Set {
+	if due(&f.looked, now, f.interval) {
+		if err := f.read(); err != nil {
+			f.log.Warn("the file of tokens cannot be read; those that were read before stay in force", "error", err)
+		}
+	}
+	return f.held.Load().inUse
 }
 
 // due reports whether something that is done once in an interval is due for the caller.

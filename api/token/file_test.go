@@ -43,6 +43,9 @@ func TestFile(t *testing.T) {
 	if err != nil || found.Name != "checkout" || found.Role != token.Evaluate || !found.For("production") || found.For("staging") {
 		t.Errorf("got %+v, %v", found, err)
 	}
+	if named, err := file.Named(found.Name); err != nil || named.Digest != found.Digest {
+		t.Errorf("by its name: %+v, %v", named, err)
+	}
 	for _, wrong := range []string{"", "flipper_", secret + "x", strings.ToUpper(secret)} {
 		if _, err := file.Find(wrong); !errors.Is(err, token.ErrUnknown) {
 			t.Errorf("%q: %v", wrong, err)
@@ -62,6 +65,9 @@ func TestFile(t *testing.T) {
 	}
 	if err := token.Revoke(path, "checkout"); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := file.Named(found.Name); !errors.Is(err, token.ErrUnknown) {
+		t.Errorf("a revoked token is found by its name: %v", err)
 	}
 	if _, err := file.Find(secret); !errors.Is(err, token.ErrUnknown) {
 		t.Errorf("a token that was revoked: %v", err)

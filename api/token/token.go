@@ -128,6 +128,10 @@ type Tokens interface {
 	// Find returns the token of a text. If there is none, or it was revoked, the error
 	// matches [ErrUnknown].
 	Find(secret string) (Token, error)
+
+	// Named returns the token of a name, among those in use. If there is none, the error
+	// matches [ErrUnknown].
+	Named(name string) (Token, error)
 }
 
 // A Set is a fixed set of tokens, for tests and for programs that keep them elsewhere.
@@ -151,4 +155,14 @@ func (s Set) Find(secret string) (Token, error) {
 		return Token{}, ErrUnknown
 	}
 	return t, nil
+}
+
+// Named is what [Tokens] asks for.
+func (s Set) Named(name string) (Token, error) {
+	for _, t := range s {
+		if t.Name == name && t.Revoked.IsZero() {
+			return t, nil
+		}
+	}
+	return Token{}, ErrUnknown
 }
