@@ -314,3 +314,9 @@ func signal(wake chan<- struct{}) {
 	default:
 	}
 }
+
+// CanFollow reports whether the store tells of changes.
+func (e *Environment) CanFollow() bool {
+	_, ok := e.client.Store().(store.Watcher)
+	return ok
+}
