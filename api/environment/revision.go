@@ -219,14 +219,13 @@ func (s *state) next(now time.Time) (moment time.Time, ok bool) {
 }
 
 // Follow returns a channel that has a token whenever there may be another revision
-// than when the last token was taken, and one at the beginning. The caller calls stop
-// when done. ok is false if the store tells nobody of changes; then there is nothing
-// to stop.
+// than when the last token was taken, and one at the beginning. It is closed when the
+// environment is. The caller calls stop when done. ok is false if the store tells
+// nobody of changes; then there is nothing to stop.
 //
-// However many follow, the store is watched once.
+// However many follow, the changes are read once.
 func (e *Environment) Follow() (changed <-chan struct{}, stop func(), ok bool) {
-	watcher, ok := e.client.Store().(store.Watcher)
-	if !ok {
+	if !e.CanFollow() {
 		return nil, nil, false
 	}
 	r := &e.revisions
@@ -235,34 +234,46 @@ func (e *Environment) Follow() (changed <-chan struct{}, stop func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.following == nil {
-		r.following = startFollowing(watcher, r)
+		r.following = e.startFollowing()
 	}
 	f := r.following
 	f.followers[wake] = struct{}{}
 	return wake, func() { f.remove(r, wake) }, true
 }
 
-// following is what watches a store for as long as anybody follows.
+// CanFollow reports whether the store tells of changes.
+func (e *Environment) CanFollow() bool {
+	_, ok := e.client.Store().(store.Watcher)
+	return ok
+}
+
+// following is what reads changes for as long as anybody follows.
 type following struct {
 	cancel     context.CancelFunc
 	goroutines sync.WaitGroup
 	followers  map[chan struct{}]struct{} // guarded by revisions.mu
 }
 
-func startFollowing(w store.Watcher, r *revisions) *following {
+func (e *Environment) startFollowing() *following {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &following{cancel: cancel, followers: make(map[chan struct{}]struct{})}
 	changed := make(chan struct{}, 1)
 	f.goroutines.Go(func() {
-		for range w.Watch(ctx) { // errors too: what was missed may be told by nobody
+		defer close(changed)
+		var at Position
+		for {
+			var err error
+			if _, at, _, err = e.feed.Next(ctx, at); err != nil {
+				return
+			}
 			signal(changed)
 		}
 	})
-	f.goroutines.Go(func() { f.tell(ctx, w, r, changed) })
+	f.goroutines.Go(func() { f.tell(ctx, e, changed) })
 	return f
 }
 
-// remove takes back a follower. The last one ends the watch, and waits for that.
+// remove takes back a follower. The last one ends the reading, and waits for that.
 func (f *following) remove(r *revisions, wake chan struct{}) {
 	r.mu.Lock()
 	delete(f.followers, wake)
@@ -280,31 +291,43 @@ func (f *following) remove(r *revisions, wake chan struct{}) {
 // maxSleep bounds how long is waited for a moment, since clocks are set.
 const maxSleep = time.Hour
 
-// tell wakes the followers when the store has told of changes, and when time changes
-// answers.
-func (f *following) tell(ctx context.Context, s store.Store, r *revisions, changed <-chan struct{}) {
+// tell wakes the followers when there are changes, and when time changes answers.
+func (f *following) tell(ctx context.Context, e *Environment, changed <-chan struct{}) {
+	r := &e.revisions
 	timer := time.NewTimer(maxSleep)
 	defer timer.Stop()
 	for {
 		sleep := maxSleep
-		if state, err := r.state(ctx, s); err == nil {
+		if state, err := r.state(ctx, e.client.Store()); err == nil {
 			now := time.Now()
 			if moment, ok := state.next(now); ok {
 				sleep = min(sleep, moment.Sub(now))
 			}
 		}
 		timer.Reset(sleep)
+		open := true
 		select {
 		case <-ctx.Done():
 			return
-		case <-changed:
+		case _, open = <-changed:
 		case <-timer.C:
 		}
 		r.mu.Lock()
 		for wake := range f.followers {
-			signal(wake)
+			if open {
+				signal(wake)
+			} else {
+				close(wake)
+			}
+		}
+		if !open && r.following == f {
+			r.following = nil
 		}
 		r.mu.Unlock()
+		if !open {
+			f.cancel()
+			return
+		}
 	}
 }
 
@@ -313,10 +336,4 @@ func signal(wake chan<- struct{}) {
 	case wake <- struct{}{}:
 	default:
 	}
-}
-
-// CanFollow reports whether the store tells of changes.
-func (e *Environment) CanFollow() bool {
-	_, ok := e.client.Store().(store.Watcher)
-	return ok
 }

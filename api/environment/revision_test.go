@@ -35,6 +35,7 @@ func newEnvironment(t *testing.T, s store.Store) *environment.Environment {
 	t.Helper()
 	e, err := environment.New("", flipper.New(s))
 	must(t, err)
+	t.Cleanup(func() { e.Close() })
 	return e
 }
 
@@ -211,6 +212,11 @@ func TestFollow(t *testing.T) {
 			t.Fatal("cannot be followed again")
 		}
 		<-c
+		synctest.Wait()
+		must(t, e.Close())
+		synctest.Wait()
+		for range c { // what was told before
+		}
 		stopC()
 	})
 }

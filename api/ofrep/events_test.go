@@ -183,6 +183,25 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// When the server stops, so do the streams.
+func TestEventsEnd(t *testing.T) {
+	f := newFixture(t, nil)
+	uri := f.streamURI(t)
+	s := f.open(t, uri)
+	s.next(t)
+	must(t, f.env.Close())
+	if _, err := s.ReadString('\n'); !errors.Is(err, io.EOF) {
+		t.Errorf("the stream goes on: %v", err)
+	}
+	s.close()
+	late := f.open(t, uri)
+	late.next(t)
+	if _, err := late.ReadString('\n'); !errors.Is(err, io.EOF) {
+		t.Errorf("a stream that is opened later goes on: %v", err)
+	}
+	late.close()
+}
+
 // A stream is told when time changes answers, and is alive in between.
 func TestEventsOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,6 +38,7 @@ func must(t *testing.T, err error) {
 
 // A fixture is the protocol over flags in memory.
 type fixture struct {
+	env     *environment.Environment
 	client  *flipper.FeatureFlagClient
 	handler http.Handler
 }
@@ -49,6 +50,8 @@ func newFixture(t *testing.T, clientOptions []flipper.Option, opts ...access.Opt
 	f := &fixture{client: flipper.New(flags, clientOptions...)}
 	env, err := environment.New("production", f.client)
 	must(t, err)
+	t.Cleanup(func() { env.Close() })
+	f.env = env
 	environments, err := environment.NewEnvironments(env)
 	must(t, err)
 	a, err := access.New(environments, append([]access.Option{access.WithLogger(slog.New(slog.DiscardHandler))}, opts...)...)
