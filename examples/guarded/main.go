@@ -21,6 +21,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -57,6 +58,7 @@ func run(ctx context.Context, storeURL, lastGood string, listener net.Listener) 
 		return fmt.Errorf("FLIPPER_STORE: %w", err)
 	}
 	defer flags.Close()
+	slog.Info("serving pages", "address", listener.Addr().String())
 	server := &http.Server{Handler: routes(flipper.New(flags)), ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { stopped <- server.Shutdown(context.WithoutCancel(ctx)) })
