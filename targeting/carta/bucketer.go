@@ -51,8 +51,8 @@ func NewPercentageBucketer(p Percentage) Bucketer {
 	return Bucketer{&bucketer{kind: random, names: allNames, percentage: p, err: p.err}}
 }
 
-// NewConsistentHashBucketer returns a bucketer that gives the same answer for the
-// same attributes: a sticky rollout. It hashes the attributes named by keys, or
+// NewConsistentHashBucketer returns a bucketer whose answer is the same whenever the
+// attributes are the same: a sticky rollout. It hashes the attributes named by keys, or
 // all attributes if there are no keys; usually that is the user's id alone. A
 // request without any of them is in bucket 32, like every other such request.
 //

@@ -12,8 +12,12 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// A Percentage is the share of the traffic that a bucketer turns a flag on for,
-// from 0 to 1: constant, or a ramp over time. The zero Percentage is constant 1.
+// A Percentage says for how much of the traffic a bucketer turns a flag on: constant,
+// or a ramp over time. The zero Percentage is constant 1.
+//
+// As in Python it is called a percentage and counts from 0 to 1: 0.1 is 10 %, and turns
+// on 11 of 100 buckets. (Shares of package rules count in 1/100,000, and rules.Percent
+// takes 10 for 10 %.)
 //
 // The Python client neither clamps nor checks what is stored, so a Percentage
 // that was read may be outside 0..1 or not even be a number.
@@ -52,19 +56,18 @@ var (
 	defaultDuration = targeting.Int(3600) // seconds
 )
 
-// FixedPercentage returns a constant percentage: 0.1 is 10 %. If it is not from 0
-// to 1, [Percentage.Err] says so.
-func FixedPercentage(share float64) Percentage {
-	return Percentage{set: true, value: targeting.Float(share), err: errorOrNil(validShare("percentage", share))}
+// FixedPercentage returns a constant percentage, as a fraction: 0.1 is 10 %. If the
+// fraction is not from 0 to 1, [Percentage.Err] says so.
+func FixedPercentage(fraction float64) Percentage {
+	return Percentage{set: true, value: targeting.Float(fraction), err: errorOrNil(validShare("percentage", fraction))}
 }
 
-// LinearRamp returns a percentage that rises from initial to final, beginning at
-// start and taking duration, and stays at final. Before start it is below
-// initial.
+// LinearRamp returns a percentage that rises from one fraction to another, beginning at
+// start and taking duration, and stays there. Before start it is below initial.
 //
-// If the shares are not from 0 to 1, or start is the zero time, or duration is not
-// positive, or final is below initial, [Percentage.Err] says so: every client takes a falling ramp to
-// be at its end from the start.
+// [Percentage.Err] says so if initial or final is not from 0 to 1, if start is the zero
+// time, if duration is not positive, or if final is below initial: every client takes a
+// falling ramp to be at its end from the start.
 func LinearRamp(initial, final float64, start time.Time, duration time.Duration) Percentage {
 	r := &ramp{initial: targeting.Float(initial), final: targeting.Float(final), start: start.Unix() * 1e6}
 	if duration%time.Second == 0 {

@@ -105,14 +105,15 @@ const SegmentPrefix = "segment:"
 // on.
 func InSegment(name string) Condition { return Flag(SegmentPrefix+name, "on") }
 
-// InRange holds if the bucket of an attribute is from from up to but not including
-// to. With one salt and ranges that do not meet, experiments exclude each other. An
-// empty salt stands for the flag's name.
+// InRange holds if the bucket of an attribute is in a range, which includes from and
+// excludes to. With one salt and ranges that do not meet, experiments exclude each other.
+// An empty salt stands for the flag's name.
 func InRange(by, salt string, from, to int) Condition {
 	return Condition{Share: &Range{By: by, Salt: salt, From: from, To: to}}
 }
 
-// During holds from from up to but not including until. A zero time is no bound.
+// During holds in a period, which includes from and excludes until. A zero time is no
+// bound.
 func During(from, until time.Time) Condition {
 	return Condition{Time: &Period{From: from, Until: until}}
 }

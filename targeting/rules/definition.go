@@ -114,7 +114,7 @@ type Condition struct {
 	err error // what is wrong with the arguments of the function that made it
 }
 
-// A Range is a part of the buckets of an attribute: From up to but not including To.
+// A Range is a part of the buckets of an attribute. It includes From and excludes To.
 type Range struct {
 	By       string
 	Salt     string // empty: the flag's name
@@ -122,8 +122,8 @@ type Range struct {
 	From, To int
 }
 
-// A Period lasts from From up to but not including Until. A zero time is no bound;
-// one bound is needed.
+// A Period includes From and excludes Until. A zero time is no bound; one bound is
+// needed.
 type Period struct{ From, Until time.Time }
 
 // An Operator compares an attribute with values. The constants are the stored forms.

@@ -21,6 +21,17 @@
 //		},
 //	}
 //
+// # Terms
+//
+//   - A bucket is a number from 0 to 99,999, made of an attribute and a salt, or drawn.
+//   - A share is a number of buckets. [Percent] and [ShareOf] take percents: 10 is 10 %.
+//   - A split gives variants shares, end to end.
+//   - A ramp is a share that changes with time.
+//   - A rollout is the split of the last rule, if that rule has no conditions: it is for
+//     everyone whom no other rule decided. See [Definition.SetRollout].
+//   - A range is a part of the buckets, as a condition: experiments in ranges that do not
+//     meet form a layer, and a segment that is a range is a holdout. See [InRange].
+//
 // # What holds for every flag
 //
 //   - A request that lacks an attribute is never let in by it: a test on a missing

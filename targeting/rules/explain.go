@@ -67,7 +67,7 @@ type SplitResult struct {
 	Given bool
 	// Bucket is the request's bucket, from 0.
 	Bucket int
-	// Within is the range of buckets that decided, if one did.
+	// From and To are the range of buckets that decided, if one did. It excludes To.
 	From, To int
 }
 
