@@ -120,6 +120,9 @@ func (c *FeatureFlagClient) SetRollout(ctx context.Context, name string, split *
 		return nil
 	}
 	if split == nil {
+		if f, err := c.store.Get(ctx, name); err == nil && isPlain(f) {
+			return nil // there is none, and a flag without rules stays one
+		}
 		return c.UpdateRules(ctx, name, change)
 	}
 	return c.addingRule(ctx, name, change)

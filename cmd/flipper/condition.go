@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,17 +15,24 @@ import (
 	"github.com/flipper-go/flipper"
 	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
-const checkHelp = `A check is an attribute, an operator and a value: 'plan=pro', 'plan!=free',
-'age>=18', 'age<65', 'plan in (pro, team)', 'plan not in (free)', or as the Python
-client writes it: age__gte=18, plan__in=pro,team. The operators are = != > >= < <= in
-and not in, or eq ne gt gte lt lte in not_in after two underscores. Quote what a shell
-reads: > < ( ) and spaces. What get shows can be typed: 'age >= 18 and plan = pro'.
-All checks must hold. A flag with conditions is on for whom all of them let
-through; its rollout is not asked then. A check on an attribute that a request
-does not have is passed.`
+const checkHelp = `A flag that has Carta's model already, or is given --carta, keeps to that model, which
+Python clients read. A check is an attribute, an operator and a value: 'plan=pro',
+'plan!=free', 'age>=18', 'age<65', 'plan in (pro, team)', 'plan not in (free)', or as
+the Python client writes it: age__gte=18, plan__in=pro,team. The operators are = != >
+>= < <= in and not in, or eq ne gt gte lt lte in not_in after two underscores. All
+checks must hold, also those of several conditions. Requests with attributes do not
+ask the rollout then, and a check on an attribute that a request does not give is
+passed.`
+
+const ruleConditionHelp = `Adds a rule that serves on to requests for which all these conditions hold; rule add can
+do more. Other rules, such as a rollout, stay, and each lets in on its own.
+
+`
 
 func (p *program) conditionCommand() *cli.Command {
 	return &cli.Command{
@@ -32,40 +40,29 @@ func (p *program) conditionCommand() *cli.Command {
 		Usage: "say whom a flag is on for",
 		Commands: []*cli.Command{
 			{
-				Name: "add", Usage: "add a condition to those that must hold", ArgsUsage: "NAME CHECK... | JSON",
-				Description: checkHelp + "\n\n" + valueHelp,
-				Metadata:    completesFlags,
-				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
-						return updateCarta(ctx, s, name, func(f *store.Flag) error {
-							f.Conditions = append(f.Conditions, conditions...)
-							return nil
-						})
-					})
-				}),
+				Name: "list", Usage: "show whom a flag is on for", ArgsUsage: "NAME",
+				Metadata: completesFlags,
+				Action:   p.withStore(existing, p.listConditions),
 			},
 			{
-				Name: "set", Usage: "replace all conditions", ArgsUsage: "NAME CHECK... | JSON",
-				Description: "As JSON, several conditions can be given: a list of stored forms.\n\n" + checkHelp + "\n\n" + valueHelp,
+				Name: "add", Usage: "add requests for which conditions hold", ArgsUsage: "NAME CONDITION... | JSON",
+				Description: ruleConditionHelp + conditionHelp + "\n\n" + checkHelp,
+				Flags:       []cli.Flag{cartaFlag()},
 				Metadata:    completesFlags,
-				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
-						return s.SetConditions(ctx, name, conditions...)
-					})
-				}),
+				Action:      p.withStore(existing, p.addConditions),
 			},
 			{
-				Name: "remove", Usage: "remove one condition, or some of its checks", ArgsUsage: "NAME CHECK... | JSON",
-				Description: "The checks are written as get shows them, or in any other way that add takes.",
+				Name: "set", Usage: "replace all conditions of Carta's model", ArgsUsage: "NAME CHECK... | JSON",
+				Description: "As JSON, several conditions can be given: a list of stored forms. A flag that has\nneither conditions nor a rollout gets a rule, as from condition add.\n\n" + checkHelp + "\n\n" + valueHelp,
+				Flags:       []cli.Flag{cartaFlag()},
 				Metadata:    completesFlags,
-				Action: p.withStore(existing, func(ctx context.Context, c *cli.Command, s *opened) error {
-					return p.changeConditions(ctx, c, s, func(name string, conditions []carta.Condition) error {
-						if len(conditions) != 1 {
-							return usagef("condition remove takes one condition, not %d: give one after another, or use condition set", len(conditions))
-						}
-						return updateCarta(ctx, s, name, func(f *store.Flag) error { return removeCondition(f, conditions[0]) })
-					})
-				}),
+				Action:      p.withStore(existing, p.addConditions),
+			},
+			{
+				Name: "remove", Usage: "remove one condition, or some of its checks", ArgsUsage: "NAME CONDITION... | JSON",
+				Description: "The conditions are written as get shows them, or in any other way that add takes. Of a\nflag with rules, the rule goes that serves on where they hold, or values from its list.",
+				Metadata:    completesFlags,
+				Action:      p.withStore(existing, p.removeConditions),
 			},
 			{
 				Name: "clear", Usage: "remove all conditions", ArgsUsage: "NAME",
@@ -76,22 +73,146 @@ func (p *program) conditionCommand() *cli.Command {
 	}
 }
 
-func (p *program) changeConditions(ctx context.Context, c *cli.Command, s *opened, change func(string, []carta.Condition) error) error {
+// addConditions adds conditions: a rule, or in Carta's model a condition. There, set
+// replaces them all.
+func (p *program) addConditions(ctx context.Context, c *cli.Command, s *opened) error {
 	args := c.Args().Slice()
 	if len(args) < 2 {
-		return usagef("write %s NAME CHECK, as in %[1]s NAME age__gte=18 (see %[1]s --help)", c.FullName())
+		return usagef("write %s NAME CONDITION, as in %[1]s NAME age__gte=18 (see %[1]s --help)", c.FullName())
 	}
-	conditions, err := parseConditions(args[1:])
+	name := args[0]
+	if c.Bool("carta") { // what is typed is looked at before the store is
+		if _, err := parseAddedConditions(c.Name, args[1:]); err != nil {
+			return err
+		}
+	}
+	f, err := s.Get(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	byCarta, err := decidesByCarta(c, f)
+	switch {
+	case err != nil:
+		return err
+	case byCarta:
+		return p.addCartaConditions(ctx, c, s)
+	case c.Name == "set" && !f.Rules().IsZero():
+		return usagef("%s has rules: flipper rule replace %s POSITION CONDITION... changes one", words.Name(name), shellWord(name))
+	}
+	conditions, err := parseRuleConditions(args[1:])
 	if err != nil {
 		return err
 	}
-	if c.Name == "add" && strings.HasPrefix(strings.TrimSpace(args[1]), "[") && len(conditions) != 1 {
-		return usagef("condition add takes one condition, not %d: write several, or none, with condition set", len(conditions))
+	d, err := s.Rules(ctx, name)
+	if err != nil {
+		return err
 	}
-	if err := change(args[0], conditions); err != nil {
-		return s.noSuchFlag(ctx, args[0], err)
+	if d.AllVariants()[0].Value.Kind() != targeting.KindBool {
+		return usagef("%s serves %s: say which, with flipper rule add %s CONDITION --serve VARIANT", words.Name(name), variantList(&d), shellWord(name))
 	}
-	return p.changed(ctx, c, s, args[0], retargeted)
+	rule := rules.Rule{If: conditions, Serve: "on"}
+	if err := s.AddRule(ctx, name, rule); err != nil {
+		return err
+	}
+	return p.changed(ctx, c, s, name, func(f *store.Flag) string {
+		return fmt.Sprintf("rule %d added (%s); %s", len(f.Rules().Definition().Rules), short(words.Rule(rule)), retargeted(f))
+	})
+}
+
+// parseAddedConditions reads conditions of Carta's model for condition add or set.
+func parseAddedConditions(command string, args []string) ([]carta.Condition, error) {
+	conditions, err := parseConditions(args)
+	if err == nil && command == "add" && strings.HasPrefix(strings.TrimSpace(args[0]), "[") && len(conditions) != 1 {
+		err = usagef("condition add takes one condition, not %d: write several, or none, with condition set", len(conditions))
+	}
+	return conditions, err
+}
+
+func (p *program) addCartaConditions(ctx context.Context, c *cli.Command, s *opened) error {
+	name, args := c.Args().First(), c.Args().Tail()
+	conditions, err := parseAddedConditions(c.Name, args)
+	if err != nil {
+		return err
+	}
+	if c.Name == "set" {
+		err = s.SetConditions(ctx, name, conditions...)
+	} else {
+		err = updateCarta(ctx, s, name, func(f *store.Flag) error {
+			f.Conditions = append(f.Conditions, conditions...)
+			return nil
+		})
+	}
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	return p.changedCarta(ctx, c, s, name)
+}
+
+func (p *program) removeConditions(ctx context.Context, c *cli.Command, s *opened) error {
+	args := c.Args().Slice()
+	if len(args) < 2 {
+		return usagef("write %s NAME CONDITION, as in %[1]s NAME age__gte=18 (see %[1]s --help)", c.FullName())
+	}
+	name := args[0]
+	f, err := s.Get(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	if f.Rules().IsZero() {
+		conditions, err := parseConditions(args[1:])
+		if err != nil {
+			return err
+		}
+		if len(conditions) != 1 {
+			return usagef("condition remove takes one condition, not %d: give one after another, or use condition set", len(conditions))
+		}
+		if err := updateCarta(ctx, s, name, func(f *store.Flag) error { return removeCondition(f, conditions[0]) }); err != nil {
+			return s.noSuchFlag(ctx, name, err)
+		}
+		return p.changed(ctx, c, s, name, retargeted)
+	}
+	conditions, err := parseRuleConditions(args[1:])
+	if err != nil {
+		return err
+	}
+	err = s.UpdateRules(ctx, name, func(d *rules.Definition) error {
+		if !d.Exclude("on", conditions...) {
+			return usagef("%s has no such rule that serves on: it has %s", words.Name(name), short(strings.Join(words.Rules(*d), "; ")))
+		}
+		return nil
+	})
+	if usage, ok := errors.AsType[*codedError](err); ok {
+		return usage
+	}
+	if err != nil {
+		return err
+	}
+	return p.changed(ctx, c, s, name, retargeted)
+}
+
+func (p *program) listConditions(ctx context.Context, c *cli.Command, s *opened) error {
+	name, err := oneName(c)
+	if err != nil {
+		return err
+	}
+	f, err := s.Get(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	if len(f.Conditions) == 0 && f.Bucketer.IsNoOp() || !f.Rules().IsZero() {
+		return p.listRules(ctx, c, s)
+	}
+	if asJSON(c) {
+		return p.printFlag(c, f)
+	}
+	lines := []string{"Carta's model: all of these must hold"}
+	if len(f.Conditions) == 0 {
+		lines[0] = "Carta's model: no conditions"
+	}
+	for _, condition := range f.Conditions {
+		lines = append(lines, words.Condition(condition))
+	}
+	return p.printf("%s", strings.Join(lines, "\n"))
 }
 
 // updateCarta changes conditions or the bucketer of a flag that has no rules.
@@ -156,6 +277,13 @@ func (p *program) clearConditions(ctx context.Context, c *cli.Command, s *opened
 	name, err := oneName(c)
 	if err != nil {
 		return err
+	}
+	f, err := s.Get(ctx, name)
+	if err != nil {
+		return s.noSuchFlag(ctx, name, err)
+	}
+	if !f.Rules().IsZero() {
+		return usagef("%s has rules: flipper rule remove %s POSITION removes one", words.Name(name), shellWord(name))
 	}
 	if err := s.SetConditions(ctx, name); err != nil {
 		return s.noSuchFlag(ctx, name, err)

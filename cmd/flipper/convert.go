@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/flipper-go/flipper/internal/words"
+	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
@@ -23,7 +24,10 @@ func (p *program) convertCommand() *cli.Command {
 		Description: "Says what the flag becomes and which requests will be answered otherwise, and asks\n" +
 			"before it does. A rollout keeps Carta's hash, so nobody changes sides. Python\n" +
 			"clients take the flag for off from then on.",
-		Flags:    []cli.Flag{yesFlag("convert without asking")},
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would change"},
+			yesFlag("convert without asking"),
+		},
 		Metadata: completesFlags,
 		Action:   p.withStore(existing, p.convert),
 	}
@@ -46,13 +50,24 @@ func (p *program) convert(ctx context.Context, c *cli.Command, s *opened) error 
 		return err
 	}
 	lines := append([]string{words.Name(name) + " becomes:"}, numbered(words.Rules(conversion.Definition))...)
+	if len(conversion.Differences) == 0 {
+		lines = append(lines, "No request will be answered otherwise.")
+	} else {
+		lines = append(lines, "These requests will be answered otherwise:")
+	}
 	for _, difference := range conversion.Differences {
 		lines = append(lines, "* "+difference)
+	}
+	if asJSON(c) && c.Bool("dry-run") {
+		return p.printConversion(name, conversion)
 	}
 	if !asJSON(c) {
 		if err := p.printf("%s", strings.Join(lines, "\n")); err != nil {
 			return err
 		}
+	}
+	if c.Bool("dry-run") {
+		return nil
 	}
 	if err := p.confirm(ctx, c.Bool("yes"), "Convert "+words.Name(name)+"?"); err != nil {
 		return err
@@ -61,4 +76,21 @@ func (p *program) convert(ctx context.Context, c *cli.Command, s *opened) error 
 		return err
 	}
 	return p.changed(ctx, c, s, name, retargeted)
+}
+
+// printConversion writes what a flag would become, as JSON.
+func (p *program) printConversion(name string, conversion rules.Conversion) error {
+	r, err := rules.New(name, conversion.Definition)
+	if err != nil {
+		return err
+	}
+	var differences []targeting.Value
+	for _, difference := range conversion.Differences {
+		differences = append(differences, targeting.Text(difference))
+	}
+	return p.printJSON(string(targeting.AppendObject(nil, []targeting.Field{
+		{Name: "dry_run", Value: "true"},
+		{Name: "rules", Value: r.JSON()},
+		{Name: "differences", Value: targeting.JSON(targeting.List(differences...).String())},
+	})))
 }

@@ -94,8 +94,8 @@ func removeKeys(f *store.Flag, keys []string) error {
 		}
 	}
 	for _, key := range keys {
-		if store.IsReserved(key) {
-			return usagef("%s is reserved for rules, which rule and rollout change", words.Name(key))
+		if err := checkNotReserved(key); err != nil {
+			return err
 		}
 		i := slices.IndexFunc(fields, func(f targeting.Field) bool { return f.Name == key })
 		if i < 0 {
@@ -110,6 +110,14 @@ func removeKeys(f *store.Flag, keys []string) error {
 		fields = slices.Delete(fields, i, i+1)
 	}
 	f.ClientData = targeting.JSON(targeting.AppendObject(nil, fields))
+	return nil
+}
+
+// checkNotReserved refuses the keys of client data under which rules are stored.
+func checkNotReserved(key string) error {
+	if store.IsReserved(key) {
+		return usagef("the key %s of client data is reserved: flipper rule and flipper rollout change rules", words.Name(key))
+	}
 	return nil
 }
 
@@ -151,6 +159,9 @@ func (p *program) parseData(ctx context.Context, args []string) (map[string]any,
 	}
 	data := map[string]any{}
 	for _, a := range attrs {
+		if err := checkNotReserved(a.Name); err != nil {
+			return nil, err
+		}
 		data[a.Name] = a.Value
 	}
 	return data, nil
@@ -170,6 +181,9 @@ func parseObject(what, text string) (map[string]any, error) {
 	}
 	data := map[string]any{}
 	for _, m := range v.Members() {
+		if err := checkNotReserved(m.Key); err != nil {
+			return nil, err
+		}
 		data[m.Key] = m.Value
 	}
 	return data, nil

@@ -31,7 +31,9 @@ Without NAME, reads JSON lines from standard input, and answers each with one:
    "others": [<stored forms of flags that conditions ask, optional>]}
   {"enabled": true, "variant": "on", "value": true, "reason": "STATIC", "rule": null},
   or {"error": "..."}
-The store is not asked then. The order of attributes counts.`,
+The store is not asked then. The order of attributes counts. rule is the position of the
+rule that decided, from 0, or null; where people read, rules count from 1. A line that has
+no answer does not end the command, but makes its exit code 1.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "attributes", Usage: "attributes as a JSON object, after those given as arguments"},
 			&cli.StringFlag{Name: "now", Usage: "when: seconds since 1970, or as in 2026-01-31T18:00:00Z", Value: "now"},

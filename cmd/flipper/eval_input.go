@@ -27,8 +27,11 @@ func (p *program) evalInput(ctx context.Context, c *cli.Command) error {
 		}
 	}
 	lines := readLines(ctx, p.in)
-	for {
+	for count, failed := 0, 0; ; count++ {
 		text, err := next(ctx, lines)
+		if errors.Is(err, io.EOF) && failed > 0 {
+			return &codedError{exitFailed, fmt.Errorf("%d of %d lines have no answer: theirs say why", failed, count)}
+		}
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -37,21 +40,25 @@ func (p *program) evalInput(ctx context.Context, c *cli.Command) error {
 		}
 		// Each answer is written at once: who asks may wait for it before the
 		// next question.
-		if _, err := p.out.Write(append(evaluateLine(text), '\n')); err != nil {
+		answer, err := evaluateLine(text)
+		if err != nil {
+			failed++
+		}
+		if _, err := p.out.Write(append(answer, '\n')); err != nil {
 			return err
 		}
 	}
 }
 
-// evaluateLine answers one line.
-func evaluateLine(text []byte) []byte {
+// evaluateLine answers one line. The answer says what the error is.
+func evaluateLine(text []byte) ([]byte, error) {
 	d, err := evaluateQuestion(targeting.JSON(bytes.TrimSpace(text)))
 	if err != nil {
 		return targeting.AppendObject(nil, []targeting.Field{
 			{Name: "error", Value: targeting.JSON(targeting.AppendText(nil, err.Error()))},
-		})
+		}), err
 	}
-	return answerOf(d)
+	return answerOf(d), nil
 }
 
 // answerOf returns the JSON form of a decision.

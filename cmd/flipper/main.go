@@ -58,6 +58,7 @@ func newProgram(args []string, stdin io.Reader, stdout, stderr io.Writer) *progr
 
 func (p *program) run(ctx context.Context) error {
 	root := p.command()
+	p.args = withRolloutKind(root, p.args)
 	path, err := helpTopic(root, p.args[min(1, len(p.args)):])
 	if err != nil {
 		return err

@@ -31,8 +31,9 @@ func (p *program) ruleCommand() *cli.Command {
 		Commands: []*cli.Command{
 			{
 				Name: "list", Usage: "show the rules, numbered from 1", ArgsUsage: "NAME",
-				Metadata: completesFlags,
-				Action:   p.withStore(existing, p.listRules),
+				Description: "With -o json, writes the rules' stored form.",
+				Metadata:    completesFlags,
+				Action:      p.withStore(existing, p.listRules),
 			},
 			{
 				Name: "add", Usage: "add a rule behind the others, or --at a position", ArgsUsage: "NAME [CONDITION...]",
@@ -245,6 +246,13 @@ func (p *program) listRules(ctx context.Context, c *cli.Command, s *opened) erro
 	d, err := s.Rules(ctx, name)
 	if err != nil {
 		return s.noSuchFlag(ctx, name, err)
+	}
+	if asJSON(c) {
+		r, err := rules.New(name, d)
+		if err != nil {
+			return err
+		}
+		return p.printJSON(string(r.JSON()))
 	}
 	return p.printf("%s", strings.Join(numbered(words.Rules(d)), "\n"))
 }

@@ -384,7 +384,11 @@ func FuzzEvaluateLine(f *testing.F) {
 	f.Add(`{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1}}, "attributes": {"a": 1}, "now": 1.5}`)
 	f.Add(`{"item": {"feature_name": "X", "is_enabled": true, "meta": {"created_date": 1, "bucketer": {"type": "ConsistentHashPercentageBucketer", "percentage": {"type": "LinearRampPercentage"}}}}, "attributes": {"a": "\ud800"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		answer := string(evaluateLine([]byte(text)))
+		line, err := evaluateLine([]byte(text))
+		answer := string(line)
+		if (err != nil) != strings.HasPrefix(answer, `{"error": "`) {
+			t.Errorf("%q: %s with the error %v", text, answer, err)
+		}
 		if strings.Contains(answer, "\n") || !strings.HasPrefix(answer, `{"enabled": `) && !strings.HasPrefix(answer, `{"error": "`) || !strings.HasSuffix(answer, "}") {
 			t.Errorf("%q: %s", text, answer)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // everyone is the audience of a flag that has neither conditions nor a rollout.
@@ -335,4 +336,40 @@ func plannedShare(p carta.Percentage) string {
 		return Share(v)
 	}
 	return "an unknown share"
+}
+
+// CartaTraps says what surprises people about a flag of Carta's model, a clause each.
+func CartaTraps(f *store.Flag, at time.Time) []string {
+	var traps []string
+	var names []string
+	for _, condition := range f.Conditions {
+		for _, check := range condition.Checks() {
+			if name := Name(check.Variable); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	if len(names) > 0 {
+		traps = append(traps, "a check is passed by a request that does not give "+Cut(strings.Join(names, " or "), maxPhrase))
+	}
+	if f.Bucketer.IsNoOp() {
+		return traps
+	}
+	if len(f.Conditions) > 0 {
+		traps = append(traps, "conditions decide alone: the rollout, "+Rollout(f.Bucketer, at)+", counts only without attributes")
+	}
+	v, err := f.Bucketer.Percentage().Value(at)
+	conversion, unknown := rules.FromCarta(nil, f.Bucketer, at)
+	if err != nil || unknown != nil || f.Bucketer.Percentage().IsRamp() || f.Bucketer.Type() != "ConsistentHashPercentageBucketer" {
+		return traps
+	}
+	for _, rule := range conversion.Definition.Rules {
+		if rule.Split == nil {
+			continue
+		}
+		if is := shareOf(rule.Split.Shares[0].Share); is != Share(v) {
+			traps = append(traps, "a share of "+Share(v)+" lets in "+is)
+		}
+	}
+	return traps
 }

@@ -606,5 +606,8 @@ func RulePosition(path string) (position int, ok bool) {
 	return position, err == nil
 }
 
+// ShareOf returns a number of buckets in percent: "10 %".
+func ShareOf(buckets int) string { return shareOf(buckets) }
+
 // VariantValue returns the value of a variant in JSON. Long values are cut.
 func VariantValue(v targeting.Value) string { return style{short: true}.value(v) }

@@ -82,13 +82,13 @@ func TestRulesState(t *testing.T) {
 		Off:      "grey", Default: "grey", Rules: []rules.Rule{{If: rules.All(rules.Is("plan", "pro")), Serve: "blue"}},
 	}
 	for want, f := range map[string]*store.Flag{
-		"on for everyone":                       withRules(t, rules.Definition{Default: "on"}),
-		"on for no one":                         withRules(t, rules.Definition{Default: "off"}),
-		"on for staff, and for 10 % by user_id": withRules(t, rules.Definition{Rules: []rules.Rule{staff(), tenth}, Default: "off"}),
-		"on where country is DE":                withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "off"}),
-		"on where country is DE: on; for everyone else: on":            withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "on"}),
-		"on by 4 rules, otherwise off":          withRules(t, rules.Definition{Rules: slices.Repeat([]rules.Rule{staff()}, 4), Default: "off"}),
-		"on where plan is pro: blue; for everyone else: grey":          withRules(t, theme),
+		"on for everyone":                                     withRules(t, rules.Definition{Default: "on"}),
+		"on for no one":                                       withRules(t, rules.Definition{Default: "off"}),
+		"on for staff, and for 10 % by user_id":               withRules(t, rules.Definition{Rules: []rules.Rule{staff(), tenth}, Default: "off"}),
+		"on where country is DE":                              withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "off"}),
+		"on where country is DE: on; for everyone else: on":   withRules(t, rules.Definition{Rules: []rules.Rule{germany}, Default: "on"}),
+		"on by 4 rules, otherwise off":                        withRules(t, rules.Definition{Rules: slices.Repeat([]rules.Rule{staff()}, 4), Default: "off"}),
+		"on where plan is pro: blue; for everyone else: grey": withRules(t, theme),
 		"on for 25 % by user_id now (a ramp from 0 % at 2026-01-31T18:00:00Z to 50 % at 2026-02-01T18:00:00Z)": withRules(t, rules.Definition{Rules: []rules.Rule{ramp}, Default: "off"}),
 		"on by rules that cannot be read": stored(t, `"client_data": {"$rules": {"version": 2}}`),
 	} {
