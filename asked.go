@@ -30,10 +30,13 @@ func (c *FeatureFlagClient) evaluateAsking(ctx context.Context, f *store.Flag, r
 type viewFlags struct{ view snapshot.View }
 
 // Target implements [rules.Flags].
-func (v viewFlags) Target(name string) (rules.Target, error) {
-	f, err := v.view.Get(name)
-	if err != nil {
-		return rules.Target{}, err
+func (v viewFlags) Target(name string) (t rules.Target, err error) {
+	f := v.view.Find(name)
+	if f == nil {
+		f, err = v.view.Get(name)
+		if err != nil {
+			return t, err
+		}
 	}
 	return f.Target(), nil
 }

@@ -175,7 +175,8 @@ func (c *FeatureFlagClient) evaluate(ctx context.Context, name string, f *store.
 	if isPlain(f) { // to make a request of it would take longer than to answer
 		return plainDecision(f), nil
 	}
-	r := targeting.Request{Attrs: attrs, Inherited: s.attrs}
+	var r targeting.Request // as in decideAlone
+	r.Attrs, r.Inherited = attrs, s.attrs
 	if f.Rules().Asks() != nil {
 		return c.evaluateAsking(ctx, f, &r)
 	}

@@ -147,8 +147,10 @@ func readRules(name string, clientData targeting.JSON) rules.Ruleset {
 }
 
 // Target returns what evaluation needs of the flag.
-func (f *Flag) Target() rules.Target {
-	return rules.Target{Enabled: f.Enabled, Rules: f.rules, Conditions: f.Conditions, Bucketer: f.Bucketer}
+func (f *Flag) Target() (t rules.Target) {
+	// Field by field: a literal would be copied.
+	t.Enabled, t.Rules, t.Conditions, t.Bucketer = f.Enabled, f.rules, f.Conditions, f.Bucketer
+	return t
 }
 
 // Evaluate decides what the flag serves for a request: see [rules.Evaluate]. flags

@@ -174,15 +174,24 @@ func (s *split) pick(r *targeting.Request, rule int) *targeting.Decision {
 
 // at returns what the share of a bucket serves, or nil beyond the last share.
 func (s *split) at(bucket int, r *targeting.Request) *targeting.Decision {
-	// Which share it is, no processor can foresee. So this counts those before it,
-	// without a branch: the difference is negative for them.
-	before := 0
+	if i := s.share(bucket); i < len(s.shares) {
+		return s.shares[i].decision
+	}
+	return s.rampAt(bucket, r)
+}
+
+// share returns the position of the share that has a bucket, or the number of shares
+// if none has. Which it is, no processor can foresee. So this counts the shares before
+// it without a branch: for them the difference is negative.
+func (s *split) share(bucket int) (position int) {
 	for i := range s.shares {
-		before += int(uint(s.shares[i].end-bucket-1) >> (bits.UintSize - 1))
+		position += int(uint(s.shares[i].end-bucket-1) >> (bits.UintSize - 1))
 	}
-	if before < len(s.shares) {
-		return s.shares[before].decision
-	}
+	return position
+}
+
+// rampAt returns what the ramp behind the shares serves to a bucket, or nil.
+func (s *split) rampAt(bucket int, r *targeting.Request) *targeting.Decision {
 	if s.ramp == nil {
 		return nil
 	}

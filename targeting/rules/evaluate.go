@@ -162,7 +162,7 @@ type evaluation struct {
 	// many conditions of many flags, are evaluated once.
 	count int
 	first [4]answer
-	more  map[string]answer
+	more  map[string]*answer
 }
 
 // An answer is what a flag serves for the request.
@@ -175,7 +175,7 @@ type answer struct {
 // ask returns what another flag serves for the request.
 func (e *evaluation) ask(r *targeting.Request, name string) (*targeting.Variant, error) {
 	depth := e.depth + 1
-	if a, ok := e.recall(name); ok {
+	if a := e.recall(name); a != nil {
 		if depth+a.height > MaxDepth {
 			return nil, fmt.Errorf("flag %q: %w", name, ErrDepth)
 		}
@@ -203,7 +203,7 @@ func (e *evaluation) ask(r *targeting.Request, name string) (*targeting.Variant,
 	if err != nil {
 		return nil, fmt.Errorf("flag %q: %w", name, err)
 	}
-	e.remember(answer{name, d.Variant, height})
+	e.remember(name, d.Variant, height)
 	return d.Variant, nil
 }
 
@@ -220,24 +220,28 @@ func (e *evaluation) evaluate(t *Target, r *targeting.Request) (d *targeting.Dec
 	return d, err
 }
 
-func (e *evaluation) recall(name string) (answer, bool) {
+// recall returns what was remembered of a flag, or nil.
+func (e *evaluation) recall(name string) *answer {
 	for i := range min(e.count, len(e.first)) {
 		if e.first[i].name == name {
-			return e.first[i], true
+			return &e.first[i]
 		}
 	}
-	a, ok := e.more[name]
-	return a, ok
+	if e.more == nil {
+		return nil
+	}
+	return e.more[name]
 }
 
-func (e *evaluation) remember(a answer) {
+func (e *evaluation) remember(name string, variant *targeting.Variant, height int) {
 	if e.count < len(e.first) {
-		e.first[e.count] = a
+		a := &e.first[e.count]
+		a.name, a.variant, a.height = name, variant, height
 	} else {
 		if e.more == nil {
-			e.more = make(map[string]answer)
+			e.more = make(map[string]*answer)
 		}
-		e.more[a.name] = a
+		e.more[name] = &answer{name, variant, height}
 	}
 	e.count++
 }
