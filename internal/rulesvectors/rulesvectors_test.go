@@ -227,10 +227,12 @@ func expected(questions []question) []string {
 // The answers of the cases that were written by hand were written by hand, too: from
 // the page, and not by either evaluator.
 func TestHandwrittenCases(t *testing.T) {
-	lines := readLines(runPython(t, nil, "handwritten_cases.py"))
-	questions := readQuestions(t, lines)
-	compareAll(t, lines, "the page", expected(questions), "Go", answersInGo(t, questions))
-	compareAll(t, lines, "the page", expected(questions), "Python", askPython(t, lines))
+	for _, program := range []string{"handwritten_cases.py", "expression_cases.py"} {
+		lines := readLines(runPython(t, nil, program))
+		questions := readQuestions(t, lines)
+		compareAll(t, lines, "the page", expected(questions), "Go", answersInGo(t, questions))
+		compareAll(t, lines, "the page", expected(questions), "Python", askPython(t, lines))
+	}
 }
 
 // The published vectors are what the generator makes of the cases written by hand and

@@ -5,7 +5,6 @@ package rules
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,19 +16,19 @@ import (
 const (
 	maxVariants   = 100
 	maxRules      = 1000
-	maxConditions = 100  // of a rule, those within any and all counted
-	maxName       = 100  // bytes of the name of a variant or a rule
-	maxExpression = 1000 // bytes of a regular expression
+	maxConditions = 100 // of a rule, those within any and all counted
+	maxName       = 100 // bytes of the name of a variant or a rule
 )
 
 // A compiler prepares a definition for evaluation.
 type compiler struct {
 	flag string
 	*ruleset
+	expressionsSize int // of the regular expressions so far
 }
 
 func compile(flag string, d Definition) (*ruleset, error) {
-	c := compiler{flag, &ruleset{definition: &d}}
+	c := compiler{flag: flag, ruleset: &ruleset{definition: &d}}
 	if err := c.variants(); err != nil {
 		return nil, err
 	}
@@ -308,7 +307,7 @@ func (c *compiler) condition(at string, d *Condition, to *condition) (err error)
 		to.group, err = c.conditions(join(at, "all"), d.All)
 		return err
 	}
-	return compileTest(at, d, to)
+	return c.attributeTest(at, d, to)
 }
 
 func (c *compiler) flagTest(at string, d *Condition, to *condition) error {
@@ -340,8 +339,8 @@ func (c *compiler) shareTest(at string, d *Range, to *condition) error {
 	return nil
 }
 
-// compileTest prepares the comparison of an attribute.
-func compileTest(at string, d *Condition, to *condition) (err error) {
+// attributeTest prepares the comparison of an attribute.
+func (c *compiler) attributeTest(at string, d *Condition, to *condition) (err error) {
 	if to.path, err = newPath(join(at, "attribute"), d.Attribute); err != nil {
 		return err
 	}
@@ -386,13 +385,9 @@ func compileTest(at string, d *Condition, to *condition) (err error) {
 		to.test = testMatches
 		to.rare = new(rareTest)
 		for i, text := range values {
-			at := element(join(at, "values"), i)
-			if len(text) == 0 || len(text) > maxExpression {
-				return invalid(at, "a regular expression has 1 to %d bytes, not %d", maxExpression, len(text))
-			}
-			e, err := regexp.Compile(text)
+			e, err := c.expression(element(join(at, "values"), i), text)
 			if err != nil {
-				return invalid(at, "%v", err)
+				return err
 			}
 			to.rare.expressions = append(to.rare.expressions, e)
 		}

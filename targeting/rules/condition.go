@@ -218,8 +218,8 @@ func (c *condition) compareOne(v *targeting.Value) outcome {
 	case testEndsWith:
 		return outcomeOf(slices.ContainsFunc(c.texts, func(suffix string) bool { return strings.HasSuffix(text, suffix) }))
 	case testMatches:
-		if !utf8.ValidString(text) {
-			return incomparable // it would match what it does not hold, U+FFFD
+		if len(text) > maxMatched || !utf8.ValidString(text) {
+			return incomparable // what is not valid would match what it does not hold, U+FFFD
 		}
 		return outcomeOf(slices.ContainsFunc(c.rare.expressions, func(e *regexp.Regexp) bool { return e.MatchString(text) }))
 	case testVersion:

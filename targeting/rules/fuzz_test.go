@@ -122,8 +122,7 @@ func FuzzEvaluate(f *testing.F) {
 		flag := rules.Target{Enabled: true, Rules: s, Random: random, Drawn: true}
 		began := time.Now()
 		d, err := rules.Evaluate(&flag, request(), fuzzedFlags{flag})
-		// A regular expression of 1,000 bytes may take its time.
-		if took := time.Since(began); took > time.Second && !strings.Contains(text, "matches") {
+		if took := time.Since(began); took > time.Second {
 			t.Fatalf("it took %v", took)
 		}
 		if (err == nil) != (d.Variant != nil) || (err != nil) != (d.Reason == targeting.ReasonError) {

@@ -34,8 +34,42 @@ def substring(v):
     return text(v) or None
 
 
-def unicode_text(v):
-    return v if isinstance(v, str) and is_unicode(v) else None
+def matched_text(v):
+    return v if isinstance(v, str) and is_unicode(v) and len(v.encode()) <= 4096 else None
+
+
+# What counts as one in the size of a regular expression, and what takes part in it otherwise.
+TOKEN = re.compile(
+    r"""(?P<quoted>\\Q(.*?)(?:\\E|\Z))
+      | \{(?P<count>0|[1-9][0-9]*)(?P<range>,(?P<greater>0|[1-9][0-9]*)?)?\}
+      | (?P<flags>\(\?[imsU-]+\))
+      | (?P<open>\((?:\?P?<\w+>|\?[imsU-]*:)?)
+      | (?P<close>\))
+      | \\(?:[pPx]\{[^}]*\} | [pP]. | x.. | [0-7]{1,3} | .)
+      | \[\^?\]?(?:\[:\^?\w+:\] | \\. | [^\]\\])*\]
+      | .""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def size(v):
+    """The size of a regular expression that compiles."""
+    total, last, outer = 0, 0, []  # outer: the sizes before the groups that are open
+    for token in TOKEN.finditer(v):
+        if token["quoted"] is not None:
+            total, last = total + len(token[2]), 1 if token[2] else last
+        elif token["count"] is not None:
+            total += last * (max(int(token["greater"] or token["count"]), 1) - 1)
+        elif token["flags"] is not None:
+            total += 1
+        elif token["open"] is not None:
+            outer.append(total)
+            total = 1
+        elif token["close"] is not None:
+            total, last = outer.pop() + total, total
+        else:
+            total, last = total + 1, 1
+    return total
 
 
 def expression(v):
@@ -44,9 +78,10 @@ def expression(v):
     if re.search(r"\(\?(<?[=!]|[>(#])|\\[1-9]", v):  # what RE2 does not have
         return None
     try:
-        return re.compile(v, re.ASCII)
+        compiled = re.compile(v, re.ASCII)
     except re.error:
         return None
+    return compiled if size(v) <= 1000 else None
 
 
 def number(v):
@@ -141,7 +176,7 @@ OPERATORS = {
     "contains": (text, substring, operator.contains),
     "starts_with": (text, substring, str.startswith),
     "ends_with": (text, substring, str.endswith),
-    "matches": (unicode_text, expression, lambda a, v: v.search(a) is not None),
+    "matches": (matched_text, expression, lambda a, v: v.search(a) is not None),
     "gt": (number, number, operator.gt),
     "gte": (number, number, operator.ge),
     "lt": (number, number, operator.lt),

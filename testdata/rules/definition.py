@@ -10,7 +10,7 @@ import json
 import math
 import re
 
-from comparisons import OPERATORS, is_int, is_number, is_unicode, moment_of_text
+from comparisons import OPERATORS, is_int, is_number, is_unicode, moment_of_text, size
 
 BUCKETS = 100000
 
@@ -166,6 +166,13 @@ def is_variants(v):
     return all(math.isfinite(part) for part in everything_in(v) if isinstance(part, float))
 
 
+def sizes(rules):
+    """The sizes of all regular expressions."""
+    for part in everything_in(rules):
+        if isinstance(part, dict) and part.get("op") == "matches":
+            yield from map(size, part["values"])
+
+
 def read(definition):
     """Returns the variants and rules of a definition, or raises Unreadable."""
     if not isinstance(definition, dict) or any(isinstance(part, Object) and part.twice for part in everything_in(definition)):
@@ -185,4 +192,6 @@ def read(definition):
     }
     if not is_object(definition, required, optional) or variants[definition["off"]] is True:
         raise Unreadable("not as the page says")
+    if sum(sizes(definition.get("rules", []))) > 5000:
+        raise Unreadable("regular expressions that are too large together")
     return variants, definition.get("rules", [])
