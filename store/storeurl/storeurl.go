@@ -24,15 +24,17 @@
 //	consul://HOST:PORT, consul:    the agent there, or the one of the CONSUL_… variables
 //	thrift://HOST:PORT             flipper serve; without a port it is 9090
 //	thrifts://HOST:PORT            the same over TLS
+//	http://HOST:PORT, https://…    the API of flipper serve, with the token in FLIPPER_TOKEN
 //
 // Redis and Consul have the parameter base_key, and Redis also has those of
 // go-redis, such as dial_timeout. With TLS there are ca, cert and key, which name
 // files, and server_name; see [TLSFiles]. In a password, write %2F for /, %3F
-// for ? and %23 for #.
+// for ? and %23 for #. The API of a server with several environments takes the
+// parameter environment.
 //
 // # Reads from memory
 //
-// Redis and the Thrift service answer each read over the network. For them, Open
+// Redis and a Flipper server answer each read over the network. For them, Open
 // adds a mirror, which holds all flags in memory and follows their changes; see
 // package mirror and [WithoutMirror]. The other stores answer from memory anyway.
 //
@@ -61,7 +63,7 @@ import (
 )
 
 // Forms lists the URLs that [Open] takes, for help and error messages.
-const Forms = "memory:, bolt:PATH, redis://HOST:PORT, redis+cluster://…, redis+sentinel://…, consul://HOST:PORT, thrift://HOST:PORT or thrifts://HOST:PORT"
+const Forms = "memory:, bolt:PATH, redis://HOST:PORT, redis+cluster://…, redis+sentinel://…, consul://HOST:PORT, thrift://HOST:PORT or thrifts://HOST:PORT, http://HOST:PORT or https://HOST:PORT"
 
 // ErrInvalidURL is matched by the error about a URL that does not name a store.
 // The error says what to write instead. It never repeats the URL, which may hold a
@@ -152,6 +154,8 @@ var schemes = map[string]func(*url.URL, *options) (*backend, error){
 	"redis+sentinel":  openRedis,
 	"rediss+sentinel": openRedis,
 	"consul":          openConsul,
+	"http":            openHTTP,
+	"https":           openHTTP,
 }
 
 // openBolt takes bolt:flags.db, bolt:/var/lib/flags.db and, as URLs of files are

@@ -40,7 +40,9 @@ func TestOpen(t *testing.T) {
 		"redis+cluster://user:secret@127.0.0.1:1?addr=127.0.0.1:2":          "redis://127.0.0.1:1",
 		"redis+sentinel://127.0.0.1:1/0?master_name=flags&addr=127.0.0.1:2": "redis://127.0.0.1:1/0",
 		"consul://127.0.0.1:2?base_key=team/features":                       "consul://127.0.0.1:2",
-		"consul:": "consul://127.0.0.1:1",
+		"consul:":                               "consul://127.0.0.1:1",
+		"http://flags:8082?environment=staging": "http://flags:8082",
+		"https://flags.example/behind/a/proxy?server_name=x": "https://flags.example/behind/a/proxy",
 	} {
 		s, err := storeurl.Open(url, storeurl.WithLogger(quiet))
 		if err != nil {
@@ -83,6 +85,12 @@ func TestOpenUnknown(t *testing.T) {
 		"consul://h:1?base_key=/x":  "",
 		"redis://h\x00:1":           "not a URL",
 		"thrift://h:1?ca=x":         "only thrifts:// has parameters",
+		"http://me:secret@h":        "takes no user and password: set FLIPPER_TOKEN",
+		"http://":                   "http://HOST:PORT",
+		"http://h?ca=x":             "with https:// also ca, cert, key and server_name",
+		"https://h?token=secret@":   "set FLIPPER_TOKEN",
+		"https://h?ca=missing":      "ca: open missing",
+		"http://h:99999":            "the port is not",
 	} {
 		s, err := storeurl.Open(url)
 		if err == nil {
@@ -124,27 +132,27 @@ func TestOpenUnknown(t *testing.T) {
 		"redis://:%zzsecret@h:1":                    "not a URL",
 
 		// The scheme is missing.
-		"flags.db":                    "write bolt:flags.db",
-		"./flags.db":                  "write bolt:./flags.db",
-		"../team's flags":             "write bolt:../team's flags",
-		"/var/lib/flipper/flags":      "write bolt:/var/lib/flipper/flags",
-		`C:\flags.db`:                 `write bolt:C:\flags.db`,
-		"localhost:9090":              "write thrift://localhost:9090",
-		"localhost:6379":              "write redis://localhost:6379",
-		"consul.internal:8500":        "write consul://consul.internal:8500",
-		"127.0.0.1:9090":              "write thrift://127.0.0.1:9090",
-		"[::1]:6379":                  "write redis://[::1]:6379",
-		"//localhost:6379":            "write redis://localhost:6379",
-		"memory":                      "write memory:",
-		"consul":                      "write consul:",
-		"me:secret@localhost:6379":    "use memory:",
-		"secret@localhost:6379":       "use memory:",
-		"secret@localhost/flags.db":   "use memory:",
-		"localhost:secret":            "use memory:",
-		"localhost:65536":             "use memory:",
-		"localhost":                   "use memory:",
-		"localhost:6379/0":            "use memory:",
-		"https://localhost:9090/x.db": "use memory:",
+		"flags.db":                  "write bolt:flags.db",
+		"./flags.db":                "write bolt:./flags.db",
+		"../team's flags":           "write bolt:../team's flags",
+		"/var/lib/flipper/flags":    "write bolt:/var/lib/flipper/flags",
+		`C:\flags.db`:               `write bolt:C:\flags.db`,
+		"localhost:9090":            "write thrift://localhost:9090",
+		"localhost:6379":            "write redis://localhost:6379",
+		"consul.internal:8500":      "write consul://consul.internal:8500",
+		"127.0.0.1:9090":            "write thrift://127.0.0.1:9090",
+		"[::1]:6379":                "write redis://[::1]:6379",
+		"//localhost:6379":          "write redis://localhost:6379",
+		"memory":                    "write memory:",
+		"consul":                    "write consul:",
+		"me:secret@localhost:6379":  "use memory:",
+		"secret@localhost:6379":     "use memory:",
+		"secret@localhost/flags.db": "use memory:",
+		"localhost:secret":          "use memory:",
+		"localhost:65536":           "use memory:",
+		"localhost":                 "use memory:",
+		"localhost:6379/0":          "use memory:",
+		"ftp://localhost:9090/x.db": "use memory:",
 	} {
 		s, err := storeurl.Open(url)
 		if err == nil {
