@@ -16,6 +16,7 @@ import (
 
 	"github.com/flipper-go/flipper/api/environment"
 	"github.com/flipper-go/flipper/api/token"
+	"github.com/flipper-go/flipper/api/unleash"
 	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
@@ -31,6 +32,7 @@ type Flag struct {
 	ClientData object         `json:"client_data" doc:"Whatever the flag's users keep with it."`
 	Rules      nullableObject `json:"rules" doc:"Who gets which variant: see docs/rules.md. Null if the flag has none."`
 	Carta      *Carta         `json:"carta,omitempty" doc:"Conditions and bucketer of Carta's model, if the flag has any and no rules."`
+	Unleash    string         `json:"unleash,omitempty" doc:"Why Unleash's server-side clients do not get the flag. It is missing if they do, and in lists."`
 	Error      string         `json:"error,omitempty" doc:"Why the flag, or its rules, cannot be read."`
 }
 
@@ -156,7 +158,11 @@ func (s *service) getFlag(ctx context.Context, in *getInput) (*flagOutput, error
 	if names(in.IfNoneMatch, f) {
 		return &flagOutput{Status: http.StatusNotModified, ETag: etag(f.Revision)}, nil
 	}
-	return newOutput(f), nil
+	out := newOutput(f)
+	if err := unleash.Supported(ctx, env, f); err != nil {
+		out.Body.Unleash = unleash.Reason(err)
+	}
+	return out, nil
 }
 
 func (s *service) listFlags(ctx context.Context, in *listInput) (*listOutput, error) {

@@ -158,6 +158,19 @@ func TestCartaModel(t *testing.T) {
 	d.call(t, "PUT", path, `{"carta":`+carta+`,"rules":`+staff+`}`).want(t, 422, "one of the two")
 }
 
+// A flag says why Unleash's server-side clients do not get it.
+func TestUnleash(t *testing.T) {
+	d := open(t, memory.New())
+	path := flags + "/HALF"
+	d.call(t, "PUT", path, `{"enabled":true}`)
+	if got := d.call(t, "GET", path, "").want(t, 200); strings.Contains(got.body, "unleash") {
+		t.Errorf("a plain flag: %s", got.body)
+	}
+	split := `{"version":1,"off":"off","default":"off","rules":[{"split":{"by":"user_id","shares":[{"variant":"on","share":50000}]}}]}`
+	d.call(t, "PUT", path+"/rules", split).want(t, 200)
+	d.call(t, "GET", path, "").want(t, 200, `"unleash":"rules[0].split: Unleash puts users into other buckets"`)
+}
+
 func TestRules(t *testing.T) {
 	d := open(t, memory.New())
 	d.call(t, "PUT", flags+"/A", `{"enabled":true}`).want(t, 201)

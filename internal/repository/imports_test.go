@@ -45,6 +45,7 @@ var imports = []struct {
 	{of: "api/environment", allowed: []string{".", "store", "targeting", "targeting/...", "internal/..."}, anyLib: true},
 	{of: "api/access", allowed: []string{".", "api/token", "api/environment", "internal/..."}, anyLib: true},
 	{of: "api/problem", allowed: []string{"api/access"}, anyLib: true},
+	{of: "api/rest", allowed: []string{".", "store", "targeting", "targeting/...", "internal/...", "api/access", "api/environment", "api/problem", "api/token", "api/unleash"}, anyLib: true},
 	{of: "api/stored", allowed: []string{".", "thrift", "internal/...", "api/access", "api/environment", "api/problem", "api/token"}, anyLib: true},
 	{of: "api/...", allowed: []string{".", "store", "targeting", "targeting/...", "internal/...", "api/access", "api/environment", "api/problem", "api/token"}, anyLib: true},
 	{of: "api", allowed: []string{"api/access", "api/problem", "api/token"}, anyLib: true},
