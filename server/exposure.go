@@ -21,11 +21,15 @@ var (
 	// ErrProfilesExposed says that HTTP would serve profiles on an address other
 	// than loopback. [WithInsecure] allows it.
 	ErrProfilesExposed = errors.New("whoever reaches its profiles can read parts of the memory")
+
+	// ErrNoTokens says that the HTTP API would listen on an address other than loopback
+	// without tokens. [WithInsecure] allows it.
+	ErrNoTokens = errors.New("without tokens, whoever reaches it can change flags")
 )
 
 // Check returns the error with which [Run] would refuse these options, and nil if
-// it would not. It opens nothing. The error matches [ErrUnprotected] or
-// [ErrProfilesExposed] if an address needs protection that it does not have. An
+// it would not. It opens nothing. The error matches [ErrUnprotected],
+// [ErrNoTokens] or [ErrProfilesExposed] if an address needs protection that it does not have. An
 // address that cannot be listened on is left for Run to report.
 func Check(ctx context.Context, opts ...Option) error {
 	c, err := newConfig(opts)
@@ -56,8 +60,25 @@ func Check(ctx context.Context, opts ...Option) error {
 var errLooked = errors.New("only looked")
 
 func exposed(err error) bool {
-	return errors.Is(err, ErrUnprotected) || errors.Is(err, ErrProfilesExposed)
+	return reason(err) != nil
 }
+
+// reason returns the sentinel that an error of an exposed address matches, or nil.
+func reason(err error) error {
+	for _, reason := range []error{ErrUnprotected, ErrProfilesExposed, ErrNoTokens} {
+		if errors.Is(err, reason) {
+			return reason
+		}
+	}
+	return nil
+}
+
+// The names of endpoints, for messages.
+const (
+	nameThrift = "Thrift"
+	nameHTTP   = "HTTP"
+	nameAPI    = "the API"
+)
 
 // An endpoint is an address that the server listens on.
 type endpoint struct {
@@ -68,18 +89,26 @@ type endpoint struct {
 	exposure error
 }
 
-// endpoints returns that of Thrift, and after it that of HTTP if it is served.
+// endpoints returns that of Thrift, and after it those of HTTP and of the API if they
+// are served.
 func (c *config) endpoints() []endpoint {
-	all := []endpoint{{name: "Thrift", address: c.listen}}
+	all := []endpoint{{name: nameThrift, address: c.listen}}
 	if !c.clientsVerified() {
 		all[0].exposure = ErrUnprotected
 	}
 	if c.http != "" {
-		all = append(all, endpoint{name: "HTTP", address: c.http})
+		all = append(all, endpoint{name: nameHTTP, address: c.http})
 		if c.pprof {
 			// With TLS too: HTTP asks clients for no certificates.
 			all[1].exposure = ErrProfilesExposed
 		}
+	}
+	if c.api.address != "" {
+		e := endpoint{name: nameAPI, address: c.api.address}
+		if c.api.tokens == nil {
+			e.exposure = ErrNoTokens
+		}
+		all = append(all, e)
 	}
 	return all
 }
@@ -113,9 +142,5 @@ func isLoopback(resolved string) bool {
 }
 
 func (e endpoint) refused(err error) error {
-	reason := ErrUnprotected
-	if errors.Is(err, ErrProfilesExposed) {
-		reason = ErrProfilesExposed
-	}
-	return fmt.Errorf("%s on %q is reachable from other machines: %w", e.name, e.address, reason)
+	return fmt.Errorf("%s on %q is reachable from other machines: %w", e.name, e.address, reason(err))
 }

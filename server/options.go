@@ -34,6 +34,7 @@ type config struct {
 	pprof           bool
 	insecure        bool
 	thrift          []thrift.ServerOption
+	api             apiConfig
 }
 
 // An Option changes how [Run] serves.
@@ -82,8 +83,9 @@ func WithHTTPTLS() Option { return func(c *config) { c.httpTLS = true } }
 func WithPprof() Option { return func(c *config) { c.pprof = true } }
 
 // WithInsecure allows Thrift to listen on addresses other than loopback without
-// TLS and client certificates, and profiles to be served there: whoever reaches
-// the server is trusted. The log warns of it. The default is to refuse both.
+// TLS and client certificates, the HTTP API to listen there without tokens, and
+// profiles to be served there: whoever reaches the server is trusted. The log warns
+// of it. The default is to refuse all three.
 func WithInsecure() Option { return func(c *config) { c.insecure = true } }
 
 // WithShutdownTimeout sets how long calls in flight may take to finish once the

@@ -10,6 +10,9 @@
 // Whoever reaches the Thrift port without TLS and client certificates can change
 // flags, so [Run] refuses to listen on addresses other than loopback without them.
 //
+// With [WithAPI] it also serves the HTTP API of package api, to callers with a token
+// ([WithTokens]); without tokens only to those on the same machine.
+//
 // # HTTP
 //
 //   - GET /livez: the process answers.
@@ -71,23 +74,29 @@ func newConfig(opts []Option) (*config, error) {
 }
 
 func (c *config) run(ctx context.Context, s store.Store) error {
-	var listeners [2]net.Listener
-	for i, e := range c.endpoints() {
+	listeners := make(map[string]net.Listener)
+	for _, e := range c.endpoints() {
 		l, err := c.listenOn(ctx, e)
 		if err != nil {
 			return err
 		}
 		defer l.Close()
-		listeners[i] = l
+		listeners[e.name] = l
 	}
-	listener, httpListener := listeners[0], listeners[1]
+	listener, httpListener, apiListener := listeners[nameThrift], listeners[nameHTTP], listeners[nameAPI]
 
 	monitor, census := newMonitor(s, c.logger), &census{store: s, logger: c.logger}
 	health := &health{monitor: monitor}
-	metrics, err := c.newMetrics(health, census)
+	apiMetrics := newAPIMetrics()
+	metrics, err := c.newMetrics(health, census, apiMetrics)
 	if err != nil {
 		return err
 	}
+	api, err := c.newAPI(ctx, s, apiListener, apiMetrics)
+	if err != nil {
+		return err
+	}
+	defer api.close()
 	service := thrift.NewService(s, thrift.WithLogger(c.logger), thrift.WithErrorHandler(metrics.storeFailed), c.logChanges(ctx))
 	defer service.Close()
 	server := thrift.NewServer(service, c.thriftOptions(metrics)...)
@@ -100,12 +109,15 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	httpServer := c.newHTTPServer(beside, health, metrics)
 	running.Go(func() { monitor.run(beside) })
 	running.Go(func() { census.run(beside) })
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	running.Go(func() { failed <- serveThrift(server, listener) })
 	if httpListener != nil {
 		running.Go(func() { failed <- serveHTTP(httpServer, c.secure(httpListener)) })
 	}
-	c.announce(ctx, listener, httpListener)
+	if api != nil {
+		running.Go(func() { failed <- serveHTTP(api.server, api.listener) })
+	}
+	c.announce(ctx, listener, httpListener, apiListener)
 
 	select {
 	case <-ctx.Done():
@@ -118,7 +130,9 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	c.logger.Info("stopping", slog.Duration("timeout", c.shutdownTimeout))
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.shutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(stop))
+	stopped := make(chan error, 1)
+	running.Go(func() { stopped <- api.shutdown(stop) }) // at the same time, not one after the other
+	err = errors.Join(err, server.Shutdown(stop), <-stopped)
 	// Health is served to the end, so that whoever asks learns of the stop.
 	end()
 	if httpErr := httpServer.Shutdown(stop); httpErr != nil {
@@ -131,8 +145,8 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	return nil
 }
 
-func (c *config) newMetrics(h *health, n *census) (*metrics, error) {
-	others := []prometheus.Collector{&storeCollector{health: h, census: n}}
+func (c *config) newMetrics(h *health, n *census, others ...prometheus.Collector) (*metrics, error) {
+	others = append(others, &storeCollector{health: h, census: n})
 	if c.certificates != nil {
 		others = append(others, certificateCollector{c.certificates})
 	}
@@ -207,7 +221,7 @@ func serveHTTP(server *http.Server, l net.Listener) error {
 	return nil
 }
 
-func (c *config) announce(ctx context.Context, thriftListener, httpListener net.Listener) {
+func (c *config) announce(ctx context.Context, thriftListener, httpListener, apiListener net.Listener) {
 	attrs := []slog.Attr{slog.String("thrift", thriftListener.Addr().String())}
 	var httpAddr net.Addr
 	if httpListener != nil {
@@ -217,9 +231,15 @@ func (c *config) announce(ctx context.Context, thriftListener, httpListener net.
 	if c.place != "" {
 		attrs = append(attrs, slog.String("data", c.place))
 	}
+	if apiListener != nil {
+		attrs = append(attrs, slog.String("api", apiListener.Addr().String()))
+	}
 	attrs = append(attrs, slog.Bool("tls", c.tls != nil))
 	c.logger.LogAttrs(ctx, slog.LevelInfo, "serving flags", attrs...)
 	if c.started != nil {
 		c.started(thriftListener.Addr(), httpAddr)
+	}
+	if apiListener != nil && c.api.started != nil {
+		c.api.started(apiListener.Addr())
 	}
 }

@@ -75,6 +75,10 @@ func (e *Environment) Client() *flipper.FeatureFlagClient { return e.client }
 // Changes returns the feed of changes of the environment's flags.
 func (e *Environment) Changes() *Feed { return e.feed }
 
+// Done returns a channel that is closed when the environment is: whatever streams what
+// becomes of its flags ends then.
+func (e *Environment) Done() <-chan struct{} { return e.feed.ctx.Done() }
+
 // Close ends the feed of changes, so that its readers end. It closes neither the client
 // nor its store. It is idempotent, and returns nil.
 func (e *Environment) Close() error {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -33,6 +34,7 @@ var docsTemplate = template.Must(template.New("docs").Parse(docsText))
 // OpenAPI document, and as a page for people. Both are made once.
 func (s *service) registerDocument(mux *http.ServeMux) {
 	document := s.api.OpenAPI()
+	describeStates(document)
 	document.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "A token of flipper token create. A server without tokens answers its own machine only."},
 		"key":   {Type: "apiKey", In: "header", Name: "X-API-Key"},
@@ -55,6 +57,33 @@ func (s *service) registerDocument(mux *http.ServeMux) {
 	serve(documentPath, "application/json", text, err)
 	serve(docsPath, "text/html; charset=utf-8", page, pageErr)
 	serve(docsPath+"/style.css", "text/css; charset=utf-8", docsStyle, nil)
+}
+
+// describeStates adds the answers that depend on the state of a flag.
+func describeStates(document *huma.OpenAPI) {
+	problem := document.Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
+	for _, item := range document.Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post, item.Put, item.Patch, item.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, p := range op.Parameters {
+				switch {
+				case p.Name == "If-Match":
+					op.Responses["412"] = &huma.Response{
+						Description: "The flag is at another revision than the one that was named.",
+						Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: problem}},
+					}
+				case p.Name == "If-None-Match" && op.Method == http.MethodGet:
+					op.Responses["304"] = &huma.Response{Description: "The caller has what is current."}
+				case p.Name == "If-None-Match":
+					created := *op.Responses["200"]
+					created.Description = "The flag was created."
+					op.Responses["201"] = &created
+				}
+			}
+		}
+	}
 }
 
 //go:embed docs.css

@@ -23,8 +23,8 @@ var (
 	// ErrExists says that there is a token of that name already.
 	ErrExists = errors.New("there is a token of that name")
 
-	// ErrNotFound says that there is no token of that name.
-	ErrNotFound = errors.New("there is no token of that name")
+	// ErrNotFound says that no token of that name is in use.
+	ErrNotFound = errors.New("no token of that name is in use")
 )
 
 const (
@@ -296,7 +296,7 @@ func Revoke(path, name string) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("token %q: %w that is in use", name, ErrNotFound)
+		return fmt.Errorf("token %q: %w", name, ErrNotFound)
 	})
 }
 

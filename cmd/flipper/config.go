@@ -80,11 +80,24 @@ func (p *program) settingOf(c *cli.Command, f cli.Flag) setting {
 	case os.Getenv(variable(name)) != "" || f.IsSet():
 		s.source = sourceOf(variable(name))
 	}
+	if list, ok := c.Value(name).([]string); ok {
+		s.value = strings.Join(list, ",")
+	}
 	switch {
 	case name == "store" && s.source == "default":
 		s.source = "default; serve has " + defaultStore
 	case name == "store":
 		s.value = redacted(s.value)
+	case name == "api-environment":
+		for i, named := range c.StringSlice(name) {
+			environment, url, _ := strings.Cut(named, "=")
+			if i > 0 {
+				s.value += ","
+			} else {
+				s.value = ""
+			}
+			s.value += environment + "=" + redacted(url)
+		}
 	case name == "instance-id" && s.value == "":
 		s.value = identityOf(c).InstanceID
 	}

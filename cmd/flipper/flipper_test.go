@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 	// A program with the race detector sleeps for a second before it ends, unless
 	// told otherwise.
 	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	os.Setenv("FLIPPER_API", "127.0.0.1:0") // many servers run at the same time
 	directory, err := os.MkdirTemp("", "flipper")
 	if err != nil {
 		panic(err)

@@ -99,6 +99,7 @@ func (p *program) command() *cli.Command {
 			p.watchCommand(),
 			p.exportCommand(),
 			p.importCommand(),
+			p.tokenCommand(),
 			p.configCommand(),
 			p.versionCommand(),
 			p.completionCommand(),

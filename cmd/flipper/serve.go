@@ -26,7 +26,7 @@ const defaultStore = "bolt:flags.db"
 func (p *program) serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
-		Usage: "run the Thrift flag service",
+		Usage: "run the flag service, over Thrift and HTTP",
 		Description: "Without flags, serves the flags in the file flags.db in the working directory.\n" +
 			"It stops on SIGINT or SIGTERM, after finishing the calls in flight; a second signal\n" +
 			"ends it at once. On SIGHUP it reads its certificates again.",
@@ -42,7 +42,7 @@ func (p *program) serveCommand() *cli.Command {
 
 // serveFlags are those of serve beside the global ones.
 func serveFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		stringFlag("listen", "address of the Thrift service", server.DefaultListen),
 		stringFlag("http", "address of /livez, /readyz and /metrics; empty for none", server.DefaultHTTP),
 		&cli.IntFlag{
@@ -57,15 +57,15 @@ func serveFlags() []cli.Flag {
 			Name: "shutdown-timeout", Usage: "how long calls in flight may take to finish on a stop", Value: server.DefaultShutdownTimeout,
 			Sources: cli.EnvVars(variable("shutdown-timeout")),
 		},
-		stringFlag("tls-cert", "file with the certificate chain (PEM); serves Thrift over TLS", ""),
+		stringFlag("tls-cert", "file with the certificate chain (PEM); serves Thrift and the API over TLS", ""),
 		stringFlag("tls-key", "file with the certificate's private key (PEM)", ""),
 		stringFlag("tls-client-ca", "file with the authorities (PEM) of which a client must have a certificate", ""),
 		boolFlag("http-tls", "serve the HTTP endpoints over TLS too, with the same certificate; clients need none there"),
-		boolFlag("insecure", "trust whoever can connect: listen beyond loopback without client certificates"),
+		boolFlag("insecure", "trust whoever can connect: listen beyond loopback without client certificates, and without tokens"),
 		boolFlag("pprof", "serve Go's profiles under /debug/pprof/ of the HTTP address"),
 		stringFlag("log-format", "text or json", "text"),
 		stringFlag("log-level", "debug, info, warn or error", "info"),
-	}
+	}, apiFlags()...)
 }
 
 // stringFlag makes a flag that can also be set by its FLIPPER_ variable.
@@ -108,7 +108,12 @@ func serve(ctx context.Context, c *cli.Command, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	addresses := addressOptions(c, certificates)
+	apiOptions, closeAPI, err := apiOptions(c, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAPI()) }()
+	addresses := append(addressOptions(c, certificates), apiOptions...)
 	if err := checkExposure(server.Check(ctx, addresses...)); err != nil {
 		return err // before there is a file of flags
 	}
@@ -163,6 +168,8 @@ func checkExposure(err error) error {
 	switch {
 	case errors.Is(err, server.ErrUnprotected):
 		return usagef("%w; set --tls-cert, --tls-key and --tls-client-ca, listen on 127.0.0.1, or trust the whole network with --insecure", err)
+	case errors.Is(err, server.ErrNoTokens):
+		return usagef("%w; make a token with flipper token create NAME --tokens FILE and serve with --tokens FILE, set --api to an address on 127.0.0.1, or trust the whole network with --insecure", err)
 	case errors.Is(err, server.ErrProfilesExposed):
 		return usagef("%w; leave out --pprof, set --http to an address on 127.0.0.1, or trust the whole network with --insecure", err)
 	}

@@ -20,6 +20,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -378,6 +379,15 @@ func TestServeGuideHasMetrics(t *testing.T) {
 		}
 	}
 	must(t, s.Close())
+	api := regexp.MustCompile(` api=(\S+)`).FindStringSubmatch(p.log.String())
+	if api == nil {
+		t.Fatalf("the API is not served:\n%s", p.log)
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certificate.pool, MinVersion: tls.VersionTLS12}}}
+	response, err := client.Get("https://" + api[1] + "/api/v1/feature-flags")
+	must(t, err)
+	must(t, response.Body.Close())
+	client.CloseIdleConnections()
 	shown := map[string]string{} // the labels but those of the process
 	eventually(t, "all metrics", func() bool {
 		for name, metrics := range scrapeProcess(t, p) {
