@@ -20,6 +20,7 @@ import (
 	"github.com/flipper-go/flipper/api"
 	"github.com/flipper-go/flipper/api/access"
 	"github.com/flipper-go/flipper/api/environment"
+	"github.com/flipper-go/flipper/api/ofrep"
 	"github.com/flipper-go/flipper/api/rest"
 	"github.com/flipper-go/flipper/api/stored"
 	"github.com/flipper-go/flipper/api/token"
@@ -42,7 +43,7 @@ const (
 )
 
 // families are the protocols of the API.
-var families = []api.Family{rest.Register, stored.Register, unleash.Register}
+var families = []api.Family{ofrep.Register, rest.Register, stored.Register, unleash.Register}
 
 // apiConfig is what the options say of the HTTP API.
 type apiConfig struct {

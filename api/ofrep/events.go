@@ -101,6 +101,8 @@ func (s *service) stream(w http.ResponseWriter, r *http.Request, call *access.Ca
 		select {
 		case <-r.Context().Done():
 			return nil
+		case <-env.Done():
+			return nil // the server stops
 		case _, open := <-changed:
 			if !open {
 				return nil

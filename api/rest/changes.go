@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/flipper-go/flipper/api/access"
 	"github.com/flipper-go/flipper/api/environment"
 	"github.com/flipper-go/flipper/api/token"
 	"github.com/flipper-go/flipper/internal/words"
@@ -66,16 +67,17 @@ func (s *service) changes(ctx context.Context, in *changesInput) (*huma.StreamRe
 	if err != nil {
 		return nil, err
 	}
-	// The first answer of the feed tells whether there is a stream at all.
 	at := environment.ParsePosition(in.LastEventID)
+	call := callOf(ctx)
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
-		s.stream(r.Context(), w, env.Changes(), at)
+		s.stream(r.Context(), w, call, env.Changes(), at)
 	}}, nil
 }
 
-// stream writes events until the reader is gone, or too slow, or the server stops.
-func (s *service) stream(ctx context.Context, w http.ResponseWriter, feed *environment.Feed, at environment.Position) {
+// stream writes events until the reader is gone, or too slow, or its token was revoked,
+// or the server stops.
+func (s *service) stream(ctx context.Context, w http.ResponseWriter, call *access.Call, feed *environment.Feed, at environment.Position) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // a reader has nothing more to send
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -94,6 +96,8 @@ func (s *service) stream(ctx context.Context, w http.ResponseWriter, feed *envir
 		cancel()
 		var text []byte
 		switch {
+		case errors.Is(err, errQuiet) && !call.Stands():
+			return
 		case errors.Is(err, errQuiet):
 			text = []byte(":\n\n")
 		case err != nil:
