@@ -57,6 +57,7 @@ var suites = []suite{
 	{"middleware", guards},
 	{"redis", redisStore},
 	{"thrift", thriftService},
+	{"http", httpAPI},
 }
 
 // A runner measures suites and collects their sections.
