@@ -20,7 +20,7 @@ VERSION = $(shell git describe --tags --match 'v[0-9]*' --always --dirty 2>/dev/
 GENERATED = internal/featureflagstore
 
 # Modules of their own inside this one, which ./... leaves out.
-MODULES = api/unleash/conformance bench examples/storefront openfeature openfeature/conformance telemetry/flipperotel
+MODULES = api/conformance api/unleash/conformance bench examples/storefront openfeature openfeature/conformance telemetry/flipperotel
 
 .PHONY: help
 help: ## Show this help

@@ -12,6 +12,7 @@
 #   - redis-server and prometheus, which the tests start for themselves
 #   - tmux, a terminal for the tests of the command
 #   - Node.js and npm: the tests let clients for JavaScript talk to our server
+#   - Chromium: the same for clients in browsers
 #
 # With all of it there it does nothing. It installs with apt-get or Homebrew.
 set -eu
@@ -30,6 +31,13 @@ has_python() {
 	return 1
 }
 
+has_chromium() {
+	for browser in chromium chromium-browser google-chrome "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+		command -v "$browser" >/dev/null && return
+	done
+	return 1
+}
+
 missing=
 add_missing() { missing="$missing $1"; }
 
@@ -42,6 +50,7 @@ command -v prometheus >/dev/null || add_missing prometheus
 command -v tmux >/dev/null || add_missing tmux
 command -v node >/dev/null || add_missing nodejs
 command -v npm >/dev/null || add_missing npm
+has_chromium || add_missing chromium
 [ -n "$missing" ] || exit 0
 
 echo "test-deps: missing:$missing"
@@ -70,10 +79,11 @@ elif command -v brew >/dev/null; then
 	case $missing in *" prometheus"*) brew install prometheus ;; esac
 	case $missing in *" tmux"*) brew install tmux ;; esac
 	case $missing in *" nodejs"* | *" npm"*) brew install node ;; esac
+	case $missing in *" chromium"*) brew install --cask google-chrome ;; esac
 	has_python thrift.Thrift || fail "install Python's Thrift library: python3 -m pip install thrift"
 	has_python xxhash || fail "install Python's xxhash: python3 -m pip install xxhash"
 else
-	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library and xxhash for Python 3, redis-server, prometheus, tmux, and Node.js with npm)"
+	fail "install:$missing (a C compiler, the Thrift compiler 0.17, Apache Thrift's library and xxhash for Python 3, redis-server, prometheus, tmux, Node.js with npm, and Chromium)"
 fi
 
 command -v thrift >/dev/null || fail "the Thrift compiler is still missing"
@@ -83,3 +93,4 @@ command -v redis-server >/dev/null || fail "redis-server is still missing"
 command -v prometheus >/dev/null || fail "prometheus is still missing"
 command -v tmux >/dev/null || fail "tmux is still missing"
 command -v npm >/dev/null || fail "npm is still missing"
+has_chromium || fail "Chromium is still missing"
