@@ -13,9 +13,12 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
+// example is the folder of the page for a browser.
+var example = filepath.Join("..", "..", "examples", "browser")
+
 // The page in examples/browser shows what flags say, while it is open.
 func TestExample(t *testing.T) {
-	html, err := os.ReadFile(filepath.Join("..", "..", "examples", "browser", "index.html"))
+	html, err := os.ReadFile(filepath.Join(example, "index.html"))
 	must(t, err)
 	body, _, ok := strings.Cut(string(html), "<script")
 	if !ok {

@@ -26,6 +26,8 @@ const patience = time.Minute
 type remote struct {
 	t       *testing.T
 	origin  string // from where a page is
+	script  string // what runs in a page
+	bundle  []byte // the script, with what it imports
 	calls   chan call
 	results chan result
 	process *childprocess.Process
@@ -100,30 +102,32 @@ func startNode(t *testing.T, script string) *remote {
 func newPage(t *testing.T, html, script string) *remote {
 	t.Helper()
 	needModules(t)
-	build := exec.CommandContext(t.Context(), filepath.Join("node_modules", ".bin", "esbuild"),
-		filepath.Join("clients", script), "--bundle", "--format=esm", "--log-level=warning")
-	build.Env = append(os.Environ(), "NODE_PATH=node_modules") // for what is bundled from other folders
-	bundle, err := build.CombinedOutput()
-	if err != nil {
-		t.Fatalf("esbuild: %v\n%s", err, bundle)
-	}
-	return newRemote(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+	var r *remote
+	r = newRemote(t, http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		switch request.URL.Path {
 		case "/":
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, html, `<script type="module" src="/client.js"></script>`)
 		case "/client.js":
 			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-			w.Write(bundle)
+			w.Write(r.bundle)
 		default:
 			http.NotFound(w, request)
 		}
 	}))
+	r.script = filepath.Join("clients", script)
+	return r
 }
 
 // open opens a page in a headless Chromium.
 func (r *remote) open(query string) {
 	r.t.Helper()
+	var err error
+	r.bundle, err = exec.CommandContext(r.t.Context(), filepath.Join("node_modules", ".bin", "esbuild"),
+		r.script, "--bundle", "--format=esm", "--log-level=warning").CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("esbuild: %v\n%s", err, r.bundle)
+	}
 	r.process = childprocess.Start(r.t, findChromium(r.t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server",
 		"--user-data-dir="+r.t.TempDir(), r.origin+"/"+query)
@@ -170,8 +174,10 @@ func (r *remote) try(to any, name string, args ...any) (message string) {
 
 func needModules(t *testing.T) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join("node_modules", ".package-lock.json")); err != nil {
-		t.Fatalf("the clients in JavaScript are missing: run make test-deps (%v)", err)
+	for _, folder := range []string{".", example} {
+		if _, err := os.Stat(filepath.Join(folder, "node_modules", ".package-lock.json")); err != nil {
+			t.Fatalf("packages of JavaScript are missing: run make test-deps (%v)", err)
+		}
 	}
 }
 
