@@ -157,6 +157,43 @@ func TestWebProvider(t *testing.T) {
 	page.call(nil, "close")
 }
 
+// A page that is opened again shows what it kept, and hears of changes all the same: it
+// gets 304, and the event stream whose address it kept.
+func TestWebProviderKeeps(t *testing.T) {
+	page := newPage(t, emptyPage, "web.mjs")
+	secrets := newTokens(t)
+	secret := secrets.create(t, "page", token.Evaluate)
+	s := serve(t, "--api-origin", page.origin, "--tokens", secrets.file)
+	page.open("")
+	s.create(t, "ON", plain)
+	const mode = "local-cache-first" // the provider's default
+	for _, status := range []int{http.StatusOK, http.StatusNotModified} {
+		page.call(nil, "start", s.url, secret, contextOf("u1"), mode)
+		page.call(nil, "asked")
+		var requests []request
+		page.call(&requests, "requests")
+		if len(requests) != 1 || requests[0].Status != status {
+			t.Fatalf("it asked %+v, want one answer %d", requests, status)
+		}
+		var d details
+		page.call(&d, "details", "Boolean", "ON", false)
+		if d.Value != true || (d.Reason == "CACHED") != (status == http.StatusNotModified) {
+			t.Errorf("answered %d: got %+v", status, d)
+		}
+		if status == http.StatusOK {
+			page.call(nil, "close")
+		}
+	}
+	must(t, s.client.Disable(t.Context(), "ON"))
+	page.awaitChange("ON")
+	var d details
+	page.call(&d, "details", "Boolean", "ON", true)
+	if d.Value != false || d.Reason != "STATIC" {
+		t.Errorf("after a change: got %+v", d)
+	}
+	page.call(nil, "close")
+}
+
 // What a browser's page is told that may not ask, or not so often.
 func TestWebProviderRefused(t *testing.T) {
 	page := newPage(t, emptyPage, "web.mjs")

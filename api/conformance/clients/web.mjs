@@ -21,11 +21,11 @@ for (const event of [ProviderEvents.ConfigurationChanged, ProviderEvents.Error, 
 
 const functions = {
   // start makes a provider the one that is asked. It never polls.
-  async start(baseUrl, token, context) {
+  async start(baseUrl, token, context, cacheMode = 'disabled') {
     recorder = new Recorder();
     const headers = token ? [['Authorization', `Bearer ${token}`]] : [];
     await OpenFeature.setContext(context);
-    const provider = new OFREPWebProvider({ baseUrl, headers, pollInterval: 0, cacheMode: 'disabled', fetchImplementation: recorder.fetch });
+    const provider = new OFREPWebProvider({ baseUrl, headers, pollInterval: 0, cacheMode, fetchImplementation: recorder.fetch });
     try {
       await OpenFeature.setProviderAndWait(provider);
       return '';
@@ -42,14 +42,18 @@ const functions = {
 
   requests: () => recorder.take(),
 
+  // asked waits until something was asked.
+  async asked() {
+    while (recorder.requests.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  },
+
   // refresh does what the provider does when the page comes to the front, and waits
   // until it was answered.
   async refresh() {
-    const before = recorder.requests.length;
     document.dispatchEvent(new Event('visibilitychange'));
-    while (recorder.requests.length === before) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await functions.asked();
   },
 
   // event waits for the next event of the provider.
