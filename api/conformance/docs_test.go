@@ -18,7 +18,7 @@ func TestDocs(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "ofrep.md"))
 	must(t, err)
 	page := newPage(t, emptyPage, "web.mjs")
-	s := serve(t, "--api-origin", page.origin)
+	s := serve(t, setup{origin: page.origin})
 	s.create(t, "NEW_SEARCH", plain)
 	const want = "new search"
 	for _, block := range regexp.MustCompile("(?ms)^```(js|golang)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {

@@ -25,7 +25,7 @@ func TestExample(t *testing.T) {
 		t.Fatal("the page has no script")
 	}
 	page := newPage(t, body, "example.mjs")
-	s := serve(t, "--api-origin", page.origin)
+	s := serve(t, setup{origin: page.origin})
 	s.create(t, "BUY_COLOUR", mineAndOther(targeting.Text("green"), targeting.Text("navy")))
 	page.open("?server=" + url.QueryEscape(s.url))
 	page.call(nil, "look", false, "green")

@@ -17,7 +17,7 @@ import (
 
 // OpenFeature's SDK for Go, with its OFREP provider.
 func TestGoProvider(t *testing.T) {
-	s := serve(t)
+	s := serve(t, setup{})
 	createFlags(t, s)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
@@ -71,7 +71,7 @@ func TestGoProvider(t *testing.T) {
 func TestGoProviderRefused(t *testing.T) {
 	secrets := newTokens(t)
 	secret := secrets.create(t, "shop", token.Evaluate)
-	s := serve(t, "--tokens", secrets.file, "--api-rate", "0.01")
+	s := serve(t, setup{tokens: secrets.file, rate: "0.01"})
 	s.create(t, "ON", plain)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()

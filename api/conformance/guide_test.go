@@ -19,7 +19,7 @@ func TestGuide(t *testing.T) {
 	for name, redisURL := range map[string]string{"without Redis": "", "with Redis": "redis://" + redis.Addr()} {
 		t.Run(name, func(t *testing.T) {
 			node := startNode(t, "guide.mjs")
-			s := serve(t, "--environment", "production")
+			s := serve(t, setup{environment: "production"})
 			s.create(t, "ON", plain)
 			s.create(t, "SPLIT", everybodyByUser)
 			s.create(t, "KILLED", plain)
@@ -80,7 +80,7 @@ func TestGuideRefused(t *testing.T) {
 	node := startNode(t, "guide.mjs")
 	secrets := newTokens(t)
 	secret := secrets.create(t, "shop", token.Evaluate)
-	s := serve(t, "--environment", "production", "--tokens", secrets.file)
+	s := serve(t, setup{environment: "production", tokens: secrets.file})
 	s.create(t, "ON", plain)
 	for _, c := range []struct {
 		environment, secret string

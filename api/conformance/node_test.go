@@ -14,7 +14,7 @@ import (
 // OpenFeature's server SDK, in Node.js.
 func TestServerProvider(t *testing.T) {
 	node := startNode(t, "node.mjs")
-	s := serve(t)
+	s := serve(t, setup{})
 	createFlags(t, s)
 	node.call(nil, "start", s.url, "")
 	for _, user := range []string{"u1", "u2", ""} {
@@ -34,7 +34,7 @@ func TestServerProviderRefused(t *testing.T) {
 	node := startNode(t, "node.mjs")
 	secrets := newTokens(t)
 	secret := secrets.create(t, "shop", token.Evaluate)
-	s := serve(t, "--tokens", secrets.file, "--api-rate", "0.01")
+	s := serve(t, setup{tokens: secrets.file, rate: "0.01"})
 	s.create(t, "ON", plain)
 	for _, c := range []struct {
 		secret    string

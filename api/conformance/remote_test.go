@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,9 +26,9 @@ const patience = time.Minute
 // clients/remote.mjs. It asks for calls, so it can be a page in a browser too.
 type remote struct {
 	t       *testing.T
-	origin  string // from where a page is
-	script  string // what runs in a page
-	bundle  []byte // the script, with what it imports
+	origin  string                 // from where a page is
+	script  string                 // what runs in a page
+	bundle  atomic.Pointer[[]byte] // the script, with what it imports
 	calls   chan call
 	results chan result
 	process *childprocess.Process
@@ -110,7 +111,7 @@ func newPage(t *testing.T, html, script string) *remote {
 			fmt.Fprint(w, html, `<script type="module" src="/client.js"></script>`)
 		case "/client.js":
 			w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-			w.Write(r.bundle)
+			w.Write(*r.bundle.Load())
 		default:
 			http.NotFound(w, request)
 		}
@@ -122,12 +123,12 @@ func newPage(t *testing.T, html, script string) *remote {
 // open opens a page in a headless Chromium.
 func (r *remote) open(query string) {
 	r.t.Helper()
-	var err error
-	r.bundle, err = exec.CommandContext(r.t.Context(), filepath.Join("node_modules", ".bin", "esbuild"),
+	bundle, err := exec.CommandContext(r.t.Context(), filepath.Join("node_modules", ".bin", "esbuild"),
 		r.script, "--bundle", "--format=esm", "--log-level=warning").CombinedOutput()
 	if err != nil {
-		r.t.Fatalf("esbuild: %v\n%s", err, r.bundle)
+		r.t.Fatalf("esbuild: %v\n%s", err, bundle)
 	}
+	r.bundle.Store(&bundle)
 	r.process = childprocess.Start(r.t, findChromium(r.t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server",
 		"--user-data-dir="+r.t.TempDir(), r.origin+"/"+query)

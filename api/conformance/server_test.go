@@ -60,11 +60,24 @@ type server struct {
 
 var started = regexp.MustCompile(`msg="serving flags".* thrift=(\S+).* api=(\S+)`)
 
+// setup is how a server is to run.
+type setup struct {
+	origin      string // whose pages may ask
+	tokens      string // the file
+	rate        string // calls a second that each token may make
+	environment string
+}
+
 // serve runs the command until the test ends.
-func serve(t *testing.T, args ...string) *server {
+func serve(t *testing.T, how setup) *server {
 	t.Helper()
 	directory := t.TempDir()
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--http", "", "--api", "127.0.0.1:0"}, args...)
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--http", "", "--api", "127.0.0.1:0"}
+	for _, option := range [][2]string{{"--api-origin", how.origin}, {"--tokens", how.tokens}, {"--api-rate", how.rate}, {"--environment", how.environment}} {
+		if option[1] != "" {
+			args = append(args, option[0], option[1])
+		}
+	}
 	process := childprocess.Command{Name: binary, Args: args, Dir: directory}.Start(t)
 	var match []string
 	for deadline := time.Now().Add(patience); match == nil; time.Sleep(5 * time.Millisecond) {

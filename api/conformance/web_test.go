@@ -101,7 +101,7 @@ const emptyPage = `<!doctype html><title>Test</title>`
 // OpenFeature's web SDK, in a browser, on a page of another origin.
 func TestWebProvider(t *testing.T) {
 	page := newPage(t, emptyPage, "web.mjs")
-	s := serve(t, "--api-origin", page.origin)
+	s := serve(t, setup{origin: page.origin})
 	page.open("")
 	createFlags(t, s)
 	s.create(t, "LATER", plain)
@@ -163,7 +163,7 @@ func TestWebProviderKeeps(t *testing.T) {
 	page := newPage(t, emptyPage, "web.mjs")
 	secrets := newTokens(t)
 	secret := secrets.create(t, "page", token.Evaluate)
-	s := serve(t, "--api-origin", page.origin, "--tokens", secrets.file)
+	s := serve(t, setup{origin: page.origin, tokens: secrets.file})
 	page.open("")
 	s.create(t, "ON", plain)
 	const mode = "local-cache-first" // the provider's default
@@ -199,7 +199,7 @@ func TestWebProviderRefused(t *testing.T) {
 	page := newPage(t, emptyPage, "web.mjs")
 	secrets := newTokens(t)
 	secret := secrets.create(t, "page", token.Evaluate)
-	s := serve(t, "--api-origin", page.origin, "--tokens", secrets.file, "--api-rate", "0.01")
+	s := serve(t, setup{origin: page.origin, tokens: secrets.file, rate: "0.01"})
 	page.open("")
 	s.create(t, "ON", plain)
 
