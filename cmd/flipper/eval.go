@@ -168,7 +168,7 @@ func why(f *store.Flag, r *targeting.Request, on bool, reason targeting.Reason) 
 		if len(f.Conditions) > 0 {
 			return "the flag is enabled, and conditions are not asked about a request without attributes"
 		}
-		return "the flag is enabled, without conditions and rollout"
+		return "the flag is enabled, and has no rules"
 	case targeting.ReasonSplit:
 		return describeSplit(f.Bucketer, r, on)
 	}

@@ -135,6 +135,8 @@ func parseRuleCondition(text string, depth int) (rules.Condition, error) {
 			return rules.InSegment(name), err
 		}
 		return rules.Condition{}, r.refuse("write in segment NAME")
+	case "segment":
+		return rules.Condition{}, r.refuse("write in segment NAME")
 	case "flag":
 		return r.flag(rest)
 	case "from", "until":
@@ -151,6 +153,9 @@ func parseRuleCondition(text string, depth int) (rules.Condition, error) {
 			return c, r.refuse("%w: %s", err, conditionExample)
 		}
 		return c, nil
+	}
+	if name, ok := strings.CutPrefix(first, rules.SegmentPrefix); ok && name != "" {
+		return rules.Condition{}, r.refuse("write in segment %s (for an attribute of this name, put it into double quotes)", name)
 	}
 	return r.test(text)
 }

@@ -79,6 +79,9 @@ func TestParseRuleCondition(t *testing.T) {
 func TestParseRuleConditionRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                 "a condition is empty",
+		"segment beta":                     "write in segment NAME",
+		"segment:beta is on":               "write in segment beta",
+		"segment:beta=on":                  "write in segment beta",
 		"country":                          "write it as in country=DE",
 		"country=DE,FR":                    "write country__is=DE,FR",
 		"country!=DE,FR":                   "write country__is_not=DE,FR",

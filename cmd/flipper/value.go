@@ -17,8 +17,8 @@ import (
 const valueHelp = `A value is what JSON makes of it: 42 is an int, 42.0 a float, true a bool,
 null null, ["a", "b"] a list; anything else is text. To choose, write
 name:KIND=value, where KIND is text, int, float, bool or json: zip:text=12345.
-The kinds stay apart: the int 42 and the text 42 are not equal, and are in
-different buckets of a rollout.`
+To rules, the int 42 and the text 42 are one user. Carta's conditions and rollouts
+keep the kinds apart: there they are not equal, and in different buckets.`
 
 // parseAttribute reads name=value, or name:kind=value.
 func parseAttribute(text string) (targeting.Attr, error) {
