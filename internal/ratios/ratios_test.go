@@ -27,6 +27,7 @@ import (
 	"github.com/flipper-go/flipper/store/mirror"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
+	"github.com/flipper-go/flipper/targeting/rules"
 )
 
 // tenfold is what is forgiven: noise of a busy machine does not get there, since
@@ -49,6 +50,23 @@ func filled(t *testing.T, n int) *memory.Store {
 	}
 	put(&store.Flag{Name: "rule", Enabled: true, Conditions: []carta.Condition{carta.NewCondition(carta.Equal("plan", "pro"))}})
 	put(&store.Flag{Name: "sticky", Enabled: true, Bucketer: carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id")})
+	putRules := func(name string, rule rules.Rule) {
+		d, err := rules.New(name, rules.Definition{
+			Variants: []targeting.Variant{{Name: "grey", Value: targeting.Text("#888")}, {Name: "blue", Value: targeting.Text("#00f")}},
+			Off:      "grey", Default: "grey", Rules: []rules.Rule{rule},
+		})
+		f := &store.Flag{Name: name, Enabled: true}
+		if err == nil {
+			err = f.SetRules(d)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(f)
+	}
+	putRules("rules: rule", rules.Rule{If: rules.All(rules.Is("plan", "pro")), Serve: "blue"})
+	putRules("rules: segment", rules.Rule{If: rules.All(rules.Flag("rules: rule", "blue")), Serve: "blue"})
+	putRules("rules: sticky", rules.Rule{Split: rules.Percent("user_id", 100, "blue")})
 	return s
 }
 
@@ -146,6 +164,10 @@ func TestRatios(t *testing.T) {
 		row("handle", func(int) bool { return handle.IsEnabled(ctx) }),
 		row("rule", func(int) bool { return flags.IsEnabled(ctx, "rule", flipper.String("plan", plan)) }),
 		row("sticky", func(int) bool { return flags.IsEnabled(ctx, "sticky", flipper.String("user_id", id)) }),
+		row("rules: rule", func(int) bool { return flags.IsEnabled(ctx, "rules: rule", flipper.String("plan", plan)) }),
+		row("rules: text", func(int) bool { return flags.StringOr(ctx, "rules: rule", "", flipper.String("plan", plan)) == "#00f" }),
+		row("rules: segment", func(int) bool { return flags.IsEnabled(ctx, "rules: segment", flipper.String("plan", plan)) }),
+		row("rules: sticky", func(int) bool { return flags.IsEnabled(ctx, "rules: sticky", flipper.String("user_id", id)) }),
 		row("10 flags", byName(flipper.New(small), few)),
 		row("100,000 flags", byName(flipper.New(large), many)),
 		row("change of 10", change(small)),
@@ -173,6 +195,10 @@ func TestRatios(t *testing.T) {
 		{"cached", "lru", 1.5},
 		{"rule", "map", 6},
 		{"sticky", "sha1", 2.5},
+		{"rules: rule", "map", 6},
+		{"rules: text", "map", 6},
+		{"rules: segment", "rules: rule", 4},
+		{"rules: sticky", "map", 6},
 		{"100,000 flags", "10 flags", 1.6},
 		{"change of 100,000", "change of 10", 3},
 		{"guard", "request copy", 3},
