@@ -136,7 +136,9 @@ func parseRuleCondition(text string, depth int) (rules.Condition, error) {
 		}
 		return rules.Condition{}, r.refuse("write in segment NAME")
 	case "segment":
-		return rules.Condition{}, r.refuse("write in segment NAME")
+		if rest != "" && !strings.Contains(rest, " ") {
+			return rules.Condition{}, r.refuse("write in segment %s", rest)
+		}
 	case "flag":
 		return r.flag(rest)
 	case "from", "until":

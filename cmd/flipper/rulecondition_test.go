@@ -79,7 +79,7 @@ func TestParseRuleCondition(t *testing.T) {
 func TestParseRuleConditionRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                 "a condition is empty",
-		"segment beta":                     "write in segment NAME",
+		"segment beta":                     "write in segment beta",
 		"segment:beta is on":               "write in segment beta",
 		"segment:beta=on":                  "write in segment beta",
 		"country":                          "write it as in country=DE",

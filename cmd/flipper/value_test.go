@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/urfave/cli/v3"
+
 	"github.com/flipper-go/flipper/internal/words"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/carta"
@@ -259,6 +261,12 @@ func TestUsualNames(t *testing.T) {
 			for alternative := range strings.SplitSeq(suggested, " or ") {
 				c := at
 				for word := range strings.FieldsSeq(alternative) {
+					if option, ok := strings.CutPrefix(word, "--"); ok {
+						if !slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), option) }) {
+							t.Errorf("%s %s: %s has no such option", path, name, alternative)
+						}
+						continue
+					}
 					if c = c.Command(word); c == nil {
 						t.Errorf("%s %s: %s is no command", path, name, alternative)
 						break

@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 		t.Error(err)
 	}
 	log := logged.String()
-	if want := `"msg":"flag evaluated","feature_flag":{"key":"NEW_SEARCH","enabled":true,"reason":"static","attributes":{"plan":"pro"}}}`; !strings.Contains(log, want) {
+	if want := `"msg":"flag evaluated","feature_flag":{"key":"NEW_SEARCH","enabled":true,"reason":"static","variant":"on","attributes":{"plan":"pro"}}}`; !strings.Contains(log, want) {
 		t.Errorf("logged %s, want %s", log, want)
 	}
 	if strings.Contains(log, "someone@example.com") {

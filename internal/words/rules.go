@@ -328,6 +328,9 @@ func (s style) attribute(name string) string {
 	case "flag", "any", "all", "from", "until": // these words begin other conditions
 		return Quote(name)
 	}
+	if strings.HasPrefix(name, rules.SegmentPrefix) { // would read as a segment
+		return Quote(name)
+	}
 	if !isBare(name) && (name == "" || name[0] != '/' || !isBare(name[1:])) {
 		name = Quote(name)
 	}
