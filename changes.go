@@ -196,7 +196,7 @@ func (w *follower) readAll(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// read compares some flags. With an error it gives those that are still to be
+// read compares some flags. With an error it returns those that are still to be
 // read.
 func (w *follower) read(ctx context.Context, names []string) (rest []string, more bool, err error) {
 	for i, name := range names {

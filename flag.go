@@ -17,9 +17,8 @@ import (
 // without the name. It can be held for as long as the client; there may be no such
 // flag. It is safe for concurrent use.
 //
-// A handle that is held is the fastest way to ask a flag that gives everybody the
-// same answer: it keeps the answer for as long as nothing changes in the store's
-// memory.
+// Hold on to a handle: it is the fastest way to ask a flag that answers everybody the
+// same. The handle keeps the answer until something changes in the store's memory.
 type FeatureFlag struct {
 	client *FeatureFlagClient
 	name   string
@@ -44,14 +43,14 @@ func newHandle(c *FeatureFlagClient, name string, otherwise bool, required *requ
 	return &FeatureFlag{client: c, name: name, otherwise: otherwise, direct: direct, required: required}
 }
 
-// Name gives the flag's name.
+// Name returns the flag's name.
 func (f *FeatureFlag) Name() string { return f.name }
 
 // Default returns the handle's answer where there is none: that of the [Declaration]
 // that the handle is from, or that the client knows, or false.
 func (f *FeatureFlag) Default() bool { return f.otherwise }
 
-// IsEnabled is [FeatureFlagClient.IsEnabled]. Where there is no answer, it gives
+// IsEnabled is [FeatureFlagClient.IsEnabled]. Where there is no answer, it returns
 // [FeatureFlag.Default].
 func (f *FeatureFlag) IsEnabled(ctx context.Context, attrs ...Attr) bool {
 	return f.IsEnabledOr(ctx, f.otherwise, attrs...)
@@ -81,7 +80,7 @@ func (f *FeatureFlag) IsEnabledOr(ctx context.Context, otherwise bool, attrs ...
 	return c.isEnabled(ctx, f.name, flag, fallbackOf(otherwise), attrs)
 }
 
-// Evaluate is [FeatureFlagClient.Evaluate]. Where there is no answer, it gives
+// Evaluate is [FeatureFlagClient.Evaluate]. Where there is no answer, it returns
 // [FeatureFlag.Default].
 func (f *FeatureFlag) Evaluate(ctx context.Context, attrs ...Attr) Evaluation {
 	return f.client.evaluateWith(ctx, f.name, fallbackOf(f.otherwise), f.required, attrs)

@@ -14,7 +14,7 @@ import (
 )
 
 // WithPinnedFlags returns a context through which a flag keeps the state that it
-// had when it was first asked: it gives one answer for the same attributes, even
+// had when it was first asked: it has one answer for the same attributes, even
 // if it is changed, or cannot be had any more, or its bucketer draws random
 // numbers, or its ramp rises. The middleware gives every request such a context.
 // It carries attrs too, as that of [WithAttrs] does; the two together are one
@@ -92,7 +92,7 @@ func (p *pins) get(key pinKey) *pin {
 }
 
 // add pins what was found. Somebody may have been faster, and have answered
-// already: then it gives theirs.
+// already: then it returns theirs.
 func (p *pins) add(key pinKey, f *store.Flag, err error) *pin {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -61,7 +61,7 @@ func (a *asked) add(i flipper.Impression) {
 	a.evaluations = append(a.evaluations, i)
 }
 
-// Asked gives the names of the flags that were asked, through this client, in the
+// Asked returns the names of the flags that were asked, through this client, in the
 // order in which they were asked first.
 func (c *Client) Asked() []string {
 	c.asked.mu.Lock()
@@ -76,7 +76,7 @@ func (c *Client) AskedCounts() map[string]int {
 	return maps.Clone(c.asked.counts)
 }
 
-// Evaluations gives the evaluations of the client, in their order, each with the
+// Evaluations returns the evaluations of the client, in their order, each with the
 // attributes that it was asked with and the answer; of more than 10,000, the last
 // 10,000.
 func (c *Client) Evaluations() []flipper.Impression {

@@ -30,7 +30,7 @@ type Client struct {
 	layers map[string]*layering // of names that are set for some time
 }
 
-// New gives a client with the flags of [On], [Off], [Serve] and [Flag]; a flag that is not
+// New returns a client with the flags of [On], [Off], [Serve] and [Flag]; a flag that is not
 // among them does not exist. The client ends with the test, and its store is closed
 // then. It logs to the test's output.
 //
@@ -79,7 +79,7 @@ func (c *Client) create(flag flagSetting) error {
 	return err
 }
 
-// Store gives the client's store, which fails on demand, to test how the code under
+// Store returns the client's store, which fails on demand, to test how the code under
 // test deals with that.
 func (c *Client) Store() *Store { return c.store }
 

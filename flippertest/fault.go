@@ -87,7 +87,7 @@ func (s *Store) become(next *fault, closing bool) {
 	}
 }
 
-// unavailable gives an error as watches tell it.
+// unavailable returns an error as watches tell it.
 func unavailable(err error) error {
 	if errors.Is(err, store.ErrUnavailable) {
 		return err
@@ -95,10 +95,10 @@ func unavailable(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
-// beforeRead gives the fault's error for a read, or nil when it can go on.
+// beforeRead returns the fault's error for a read, or nil when it can go on.
 func (s *Store) beforeRead(ctx context.Context) error { return s.before(ctx, false) }
 
-// beforeWrite gives the fault's error for a write, or nil when it can go on.
+// beforeWrite returns the fault's error for a write, or nil when it can go on.
 func (s *Store) beforeWrite(ctx context.Context) error { return s.before(ctx, true) }
 
 func (s *Store) before(ctx context.Context, write bool) error {

@@ -20,7 +20,7 @@ import (
 // A shop is code under test, as that of docs/testing.md is.
 type shop struct{ features *flipper.FeatureFlagClient }
 
-// NewShop gives a page that depends on flags.
+// NewShop returns a page that depends on flags.
 func NewShop(features *flipper.FeatureFlagClient) http.Handler { return shop{features} }
 
 func (s shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,7 @@ func (s shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "old checkout")
 }
 
-// get gives what a page says.
+// get returns what a page says.
 func get(t *testing.T, page http.Handler, target string) string {
 	t.Helper()
 	w := httptest.NewRecorder()

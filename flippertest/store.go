@@ -37,7 +37,7 @@ var (
 	_ store.Dated   = (*Store)(nil)
 )
 
-// NewStore gives an empty store without a fault, which is closed when the test ends.
+// NewStore returns an empty store without a fault, which is closed when the test ends.
 // [New] makes one for its client.
 func NewStore(t testing.TB) *Store {
 	s := new(Store)

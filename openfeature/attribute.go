@@ -107,7 +107,7 @@ func objectOf(object map[string]any, depth int) (targeting.Value, error) {
 	return targeting.Object(members...), nil
 }
 
-// timeValue gives a time as text of one length and one zone, so that conditions
+// timeValue returns a time as text of one length and one zone, so that conditions
 // which compare text compare times.
 func timeValue(t time.Time) (targeting.Value, error) {
 	t = t.UTC()

@@ -39,7 +39,7 @@ func attributes(pairs ...any) openfeature.FlattenedContext {
 	return flat
 }
 
-// ready gives a client of the SDK that asks a provider.
+// ready returns a client of the SDK that asks a provider.
 func ready(t *testing.T, provider openfeature.FeatureProvider) *openfeature.Client {
 	t.Helper()
 	api := providertest.NewAPI(t)
@@ -83,7 +83,7 @@ func TestBooleanEvaluation(t *testing.T) {
 	}
 }
 
-// refusedAddress gives the address of a server that is not there.
+// refusedAddress returns the address of a server that is not there.
 func refusedAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

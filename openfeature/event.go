@@ -116,7 +116,7 @@ func (r *reporter) release() {
 	r.signal()
 }
 
-// next gives the event to send, if there is one, or when to ask again.
+// next returns the event to send, if there is one, or when to ask again.
 func (r *reporter) next() (event openfeature.Event, ok bool, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

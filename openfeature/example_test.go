@@ -51,7 +51,7 @@ func Example() {
 	// true on TARGETING_MATCH <nil>
 }
 
-// exampleFeatures gives a client of a flag in memory.
+// exampleFeatures returns a client of a flag in memory.
 func exampleFeatures(opts ...flipper.CreateOption) *flipper.FeatureFlagClient {
 	features := flipper.New(memory.New())
 	if _, err := features.Create(context.Background(), "NEW_SEARCH", append(opts, flipper.WithEnabled(true))...); err != nil {

@@ -109,7 +109,7 @@ func (f *follower) read() {
 	}
 }
 
-// readChanges gives the error with which the changes end.
+// readChanges returns the error with which the changes end.
 func (f *follower) readChanges() (last error) {
 	watcher, ok := f.provider.store.(store.Watcher)
 	if !ok {
@@ -185,7 +185,7 @@ func (f *follower) lose(which *error, err error) {
 	f.judge()
 }
 
-// lost gives the error because of which changes may be missed, or nil.
+// lost returns the error because of which changes may be missed, or nil.
 func (f *follower) lost() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

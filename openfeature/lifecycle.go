@@ -79,11 +79,11 @@ func (p *Provider) ShutdownWithContext(ctx context.Context) error {
 	}
 }
 
-// EventChannel gives the channel through which the SDK gets events. It is always the
+// EventChannel returns the channel through which the SDK gets events. It is always the
 // same one, and never closed. Events that nobody takes are merged, and delay nobody.
 func (p *Provider) EventChannel() <-chan openfeature.Event { return p.events }
 
-// follow gives the follower, which it starts if there is none, or if the store was
+// follow returns the follower, which it starts if there is none, or if the store was
 // closed under it. The error is that of the context. The context is asked under the
 // lock, so that of an end followed by Shutdown none is missed: either nothing starts,
 // or Shutdown finds it.

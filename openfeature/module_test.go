@@ -31,7 +31,7 @@ func TestImportersModule(t *testing.T) {
 	}
 }
 
-// tidied gives the modules that the go.mod of a new module has which imports some
+// tidied returns the modules that the go.mod of a new module has which imports some
 // packages, sorted, and its go.sum.
 func tidied(t *testing.T, imports ...string) (requires []string, sums string) {
 	t.Helper()

@@ -66,10 +66,10 @@ func NewProvider(client *flipper.FeatureFlagClient, opts ...Option) *Provider {
 	return p
 }
 
-// Metadata gives the provider's name, "flipper".
+// Metadata returns the provider's name, "flipper".
 func (p *Provider) Metadata() openfeature.Metadata { return openfeature.Metadata{Name: providerName} }
 
-// Hooks gives the hooks of [WithHooks].
+// Hooks returns the hooks of [WithHooks].
 func (p *Provider) Hooks() []openfeature.Hook { return p.hooks }
 
 // Track hands a tracking event to the function of [WithTracking].

@@ -47,7 +47,7 @@ var errorTypes = []struct {
 	{store.ErrInvalid, ErrorInvalid},
 }
 
-// ErrorType gives the type of an error of an evaluation or a store: one of the
+// ErrorType returns the type of an error of an evaluation or a store: one of the
 // constants, or "" if err is nil.
 func ErrorType(err error) string {
 	if err == nil {

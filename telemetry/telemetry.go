@@ -94,7 +94,7 @@ func lower(r flipper.Reason) string { return strings.ToLower(string(r)) }
 // firstError is the first outcome with an error.
 const firstError = 7
 
-// outcomeOf gives the place of an outcome.
+// outcomeOf returns the place of an outcome.
 func outcomeOf(e *flipper.Evaluation) int {
 	if e.Err != nil {
 		errorType := ErrorType(e.Err)
@@ -124,7 +124,7 @@ func outcomeOf(e *flipper.Evaluation) int {
 	return len(outcomes) - 1
 }
 
-// Reason gives an evaluation's reason as metrics and traces name it: OpenFeature's
+// Reason returns an evaluation's reason as metrics and traces name it: OpenFeature's
 // term in lower case, or "unknown" if it is none of those of package flipper.
 func Reason(e flipper.Evaluation) string { return outcomes[outcomeOf(&e)].reason }
 
@@ -148,7 +148,7 @@ func (e *Evaluations) Evaluated(_ context.Context, name string, evaluation flipp
 	c[enabled][outcomeOf(&evaluation)].Add(1)
 }
 
-// unseen gives the counts for a flag that has none of its own.
+// unseen returns the counts for a flag that has none of its own.
 func (e *Evaluations) unseen(name string, err error) *counts {
 	// While a store cannot be asked, anything may be a name.
 	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, carta.ErrKind)
@@ -178,16 +178,16 @@ type Count struct {
 	Flag string
 	// Enabled is the answer.
 	Enabled bool
-	// Reason is as the function [Reason] gives it.
+	// Reason is as the function [Reason] returns it.
 	Reason string
-	// ErrorType is as the function [ErrorType] gives it. It is empty unless Reason
+	// ErrorType is as the function [ErrorType] returns it. It is empty unless Reason
 	// is "error".
 	ErrorType string
 	// Number only ever grows.
 	Number uint64
 }
 
-// Counts gives the counts that are not 0, in no particular order.
+// Counts returns the counts that are not 0, in no particular order.
 func (e *Evaluations) Counts() iter.Seq[Count] {
 	return func(yield func(Count) bool) {
 		for name, c := range *e.flags.Load() {
@@ -214,7 +214,7 @@ func (c *counts) each(name string, yield func(Count) bool) bool {
 	return true
 }
 
-// Age gives the age of the oldest data that a store holds of the flags with counts
+// Age returns the age of the oldest data that a store holds of the flags with counts
 // of their own, and of how many of them the store has tried to learn what is
 // current, and could not.
 func (e *Evaluations) Age(dated store.Dated) (oldest time.Duration, stale int) {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = flipper.WithLogger(slog.New(slog.DiscardHandler))
 
-// counts gives the counts in the order of their names.
+// counts returns the counts in the order of their names.
 func counts(e *telemetry.Evaluations) []telemetry.Count {
 	all := slices.Collect(e.Counts())
 	slices.SortFunc(all, func(a, b telemetry.Count) int {

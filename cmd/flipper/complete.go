@@ -175,7 +175,7 @@ func (t *typedWords) wantsName() bool {
 	return len(t.arguments) == 0 || strings.HasSuffix(t.command.ArgsUsage, "NAME...") || strings.HasSuffix(t.command.ArgsUsage, "[NAME...]")
 }
 
-// flag gives the flag that a word such as --store names, with global ones.
+// flag returns the flag that a word such as --store names, with global ones.
 func (t *typedWords) flag(word string) cli.Flag {
 	name, isFlag := strings.CutPrefix(word, "-")
 	if !isFlag {
@@ -192,7 +192,7 @@ func (t *typedWords) flag(word string) cli.Flag {
 	return nil
 }
 
-// flags gives those that the command takes.
+// flags returns those that the command takes.
 func (t *typedWords) flags() []candidate {
 	var all []candidate
 	for _, c := range t.path {
@@ -219,7 +219,7 @@ func commandsOf(c *cli.Command) []candidate {
 	return all
 }
 
-// valuesOf gives what a flag can be set to, where that is known.
+// valuesOf returns what a flag can be set to, where that is known.
 func valuesOf(f cli.Flag) []candidate {
 	var values []string
 	switch f.Names()[0] {
@@ -239,7 +239,7 @@ func valuesOf(f cli.Flag) []candidate {
 	return all
 }
 
-// behindName gives what may follow the name of a flag: its variants, the positions of
+// behindName returns what may follow the name of a flag: its variants, the positions of
 // its rules, or the operators of conditions.
 func (t *typedWords) behindName(ctx context.Context, current string) []candidate {
 	what := t.command.Metadata[completesAfter]

@@ -174,7 +174,7 @@ const hidden = "xxxxx"
 
 var secretName = regexp.MustCompile(`(?i)passw|secret|token|credential`)
 
-// redacted gives a URL without its secrets.
+// redacted returns a URL without its secrets.
 func redacted(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

@@ -30,7 +30,7 @@ type identity struct {
 	InstanceID  string // the host's name by default
 }
 
-// identityOf gives what the global flags say, for any command.
+// identityOf returns what the global flags say, for any command.
 func identityOf(c *cli.Command) identity {
 	id := identity{
 		AppName:     c.String("app-name"),

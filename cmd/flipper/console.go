@@ -76,7 +76,7 @@ type line struct {
 	err  error
 }
 
-// readLines gives the lines of the input until it or ctx ends. A read from a
+// readLines returns the lines of the input until it or ctx ends. A read from a
 // terminal cannot be interrupted: the goroutine of one that is under way when ctx
 // ends lasts until the process does, which is at once.
 func readLines(ctx context.Context, in io.Reader) <-chan line {
@@ -105,7 +105,7 @@ func readLines(ctx context.Context, in io.Reader) <-chan line {
 	return lines
 }
 
-// next gives the next line, or an error: [io.EOF], or that ctx ended.
+// next returns the next line, or an error: [io.EOF], or that ctx ended.
 func next(ctx context.Context, lines <-chan line) ([]byte, error) {
 	select {
 	case l, ok := <-lines:
@@ -126,7 +126,7 @@ const (
 	plain  = "\x1b[0m"
 )
 
-// paint gives text in a colour, where there are colours.
+// paint returns text in a colour, where there are colours.
 func (c *console) paint(colour, text string) string {
 	if !c.colours || colour == "" {
 		return text

@@ -67,7 +67,7 @@ func usagef(format string, args ...any) error {
 	return &codedError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// exitCode gives what the process ends with.
+// exitCode returns what the process ends with.
 func exitCode(err error) int {
 	coded, ok := errors.AsType[*codedError](err)
 	switch {
@@ -96,7 +96,7 @@ func isLibraryUsageError(err error) bool {
 	return strings.HasPrefix(err.Error(), "could not parse ")
 }
 
-// oneLine gives an error's message in one line, however many errors are in it.
+// oneLine returns an error's message in one line, however many errors are in it.
 func oneLine(err error) string {
 	if err == nil {
 		return ""

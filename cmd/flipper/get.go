@@ -91,7 +91,7 @@ func stateCell(f *store.Flag) cell {
 	return cell{"disabled", ""}
 }
 
-// canonical gives JSON text in one line.
+// canonical returns JSON text in one line.
 func canonical(text targeting.JSON) targeting.JSON {
 	v, err := targeting.ParseJSON(text)
 	if err != nil {

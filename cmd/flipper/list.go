@@ -82,7 +82,7 @@ func (p *program) list(ctx context.Context, c *cli.Command, s *opened) error {
 	return err
 }
 
-// printFlags gives a list of stored forms, one in a line.
+// printFlags returns a list of stored forms, one in a line.
 func (p *program) printFlags(flags []*store.Flag) error {
 	var b strings.Builder
 	b.WriteByte('[')

@@ -145,7 +145,7 @@ func TestHTTPAddress(t *testing.T) {
 	}
 }
 
-// handshakes gives the address of what shakes hands with a certificate, and does
+// handshakes returns the address of what shakes hands with a certificate, and does
 // nothing else. The server itself does not start with one that has expired.
 func handshakes(t *testing.T, c testCertificate) string {
 	t.Helper()

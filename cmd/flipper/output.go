@@ -165,7 +165,7 @@ func (p *program) printJSON(text string) error {
 	return p.printf("%s", text)
 }
 
-// stored gives a flag's stored form as it lies in Redis and Consul: what -o json
+// stored returns a flag's stored form as it lies in Redis and Consul: what -o json
 // shows of a flag.
 func stored(f *store.Flag) (string, error) {
 	text, err := store.Encode(f)

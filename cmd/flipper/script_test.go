@@ -45,7 +45,7 @@ func TestScriptsOverStores(t *testing.T) {
 	}
 }
 
-// sharedStores gives what makes the URL of a store for a script, by the kind of
+// sharedStores returns what makes the URL of a store for a script, by the kind of
 // store.
 func sharedStores(t *testing.T) map[string]func(*testscript.Env) (string, error) {
 	t.Helper()

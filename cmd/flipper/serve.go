@@ -76,7 +76,7 @@ func stringFlag(name, usage, value string) *cli.StringFlag {
 // variablePrefix is what our environment variables begin with.
 const variablePrefix = "FLIPPER_"
 
-// variable gives the environment variable of a flag.
+// variable returns the environment variable of a flag.
 func variable(flag string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -176,7 +176,7 @@ func checkExposure(err error) error {
 	return err
 }
 
-// metricLabels gives the labels that every metric has. The names differ from
+// metricLabels returns the labels that every metric has. The names differ from
 // those that Prometheus adds for what it scrapes.
 func (id identity) metricLabels() map[string]string {
 	return map[string]string{"app_name": id.AppName, "environment": id.Environment, "instance_id": id.InstanceID}

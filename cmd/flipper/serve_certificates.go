@@ -15,7 +15,7 @@ import (
 	"github.com/flipper-go/flipper/server"
 )
 
-// loadCertificates gives nil if no certificate is named.
+// loadCertificates returns nil if no certificate is named.
 func loadCertificates(c *cli.Command, logger *slog.Logger) (*server.Certificates, error) {
 	files := server.CertificateFiles{
 		Certificate: c.String("tls-cert"),

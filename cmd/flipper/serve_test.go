@@ -251,7 +251,7 @@ func TestServeLogsJSON(t *testing.T) {
 	}
 }
 
-// scrapeProcess gives the labels of each metric, by name.
+// scrapeProcess returns the labels of each metric, by name.
 func scrapeProcess(t *testing.T, p *process) map[string][][]string {
 	t.Helper()
 	_, text, _ := strings.Cut(get(t, "http://"+p.http+"/metrics"), " ")

@@ -10,7 +10,7 @@ import (
 	"github.com/flipper-go/flipper/internal/words"
 )
 
-// didYouMean gives a half-sentence with the names that are nearest to what was
+// didYouMean returns a half-sentence with the names that are nearest to what was
 // typed, or nothing if none is near.
 func didYouMean(typed string, names []string) string {
 	near := nearest.Names(typed, names)

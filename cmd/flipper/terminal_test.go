@@ -73,7 +73,7 @@ func (term *terminal) typed(text string, keys ...string) {
 	}
 }
 
-// screen gives what is to be seen, without empty lines at the end.
+// screen returns what is to be seen, without empty lines at the end.
 func (term *terminal) screen(args ...string) string {
 	return strings.TrimRight(term.tmux(append([]string{"capture-pane", "-p", "-J"}, args...)...), "\n ") + " "
 }

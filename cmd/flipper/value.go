@@ -199,7 +199,7 @@ func parseTime(text string) (time.Time, error) {
 	return time.Time{}, usagef("time %q: write seconds since 1970, or as in 2026-01-31T18:00:00Z", text)
 }
 
-// unixTime gives the time of a number of seconds since 1970, within the years that
+// unixTime returns the time of a number of seconds since 1970, within the years that
 // Python's dates can be in.
 func unixTime(v targeting.Value) (time.Time, bool) {
 	const first, last = -62135596800, 253402300799

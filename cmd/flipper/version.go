@@ -56,7 +56,7 @@ var buildVersion string
 // unknownVersion is what go build says where it knows none.
 const unknownVersion = "(devel)"
 
-// version gives what the binary was built from: what the build named, or the
+// version returns what the binary was built from: what the build named, or the
 // version of the module, for which go build takes the tag or makes one of the
 // commit, or the commit.
 func version() string {
@@ -87,7 +87,7 @@ func versionOf(named string, info *debug.BuildInfo) string {
 // shortRevision is how much of a commit's name tells it from others.
 const shortRevision = 12
 
-// commit gives the commit that the binary was built from, and whether there were
+// commit returns the commit that the binary was built from, and whether there were
 // changes beside it.
 func commit() string {
 	info, _ := debug.ReadBuildInfo()
@@ -101,7 +101,7 @@ func commit() string {
 	return revision
 }
 
-// revisionOf gives the commit that Go recorded, which may be empty, and whether
+// revisionOf returns the commit that Go recorded, which may be empty, and whether
 // there were changes beside it.
 func revisionOf(info *debug.BuildInfo) (revision string, modified bool) {
 	if info == nil {

@@ -176,7 +176,7 @@ func (c *console) describeChange(change exchange.Change) string {
 	return c.paint(sign.colour, sign.text+" "+words.Name(change.Name)+":") + " " + strings.Join(differences, "\n    ")
 }
 
-// changeJSON gives a change in a line.
+// changeJSON returns a change in a line.
 func changeJSON(c exchange.Change, at time.Time) ([]byte, error) {
 	fields := []targeting.Field{
 		{Name: "time", Value: targeting.JSON(targeting.Text(at.UTC().Format(time.RFC3339Nano)).String())},

@@ -221,7 +221,7 @@ func (s *scenario) hasStatus(want string) error {
 	return nil
 }
 
-// typed gives the value of a text of some type.
+// typed returns the value of a text of some type.
 func typed(kind, text string) (any, error) {
 	switch strings.ToLower(kind) {
 	case "boolean":
@@ -289,7 +289,7 @@ func (s *scenario) checked(value any, details openfeature.EvaluationDetails, err
 	return openfeature.InterfaceEvaluationDetails{Value: value, EvaluationDetails: details}
 }
 
-// wanted gives what is to be expected of our flag, given what the specification
+// wanted returns what is to be expected of our flag, given what the specification
 // expects of its.
 func (s *scenario) wanted(field, want string) string {
 	if _, exists := specifiedFlags[s.flag]; s.kind != "boolean" && exists && !s.broken {
@@ -467,7 +467,7 @@ func (s *scenario) entry(key, text, kind, level string) error {
 	return nil
 }
 
-// plus gives the context of a level with what is added: a level can only be set.
+// plus returns the context of a level with what is added: a level can only be set.
 func (s *scenario) plus(level string, adds openfeature.EvaluationContext) openfeature.EvaluationContext {
 	all := map[string]any{}
 	if level == "Client" {

@@ -72,7 +72,7 @@ var differences = []difference{
 	{"Resolves zero value", "boolean-zero-flag", map[string]string{"reason": "DISABLED"}},
 	// Who matches the conditions gets true.
 	{"Resolves zero value with targeting", "boolean-targeted-zero-flag", map[string]string{"value": "true"}},
-	// Who gives no attributes gets every flag that is on, as in Python.
+	// Who returns no attributes gets every flag that is on, as in Python.
 	{"Empty evaluation context", "boolean-targeted-zero-flag", map[string]string{"value": "true", "reason": "STATIC"}},
 	// There are no flags of another type that could be asked for as boolean.
 	{"Type mismatch error", "string-flag", map[string]string{"value": "true", "reason": "STATIC", "error-code": ""}},

@@ -181,7 +181,7 @@ func (s *suite) within(t *testing.T, what string, f func()) {
 	s.await(t, what, done)
 }
 
-// await waits until the channel is closed or gives something.
+// await waits until the channel is closed or yields something.
 func (s *suite) await(t *testing.T, what string, done <-chan struct{}) {
 	t.Helper()
 	select {

@@ -10,7 +10,7 @@ import (
 )
 
 // testIndependence holds the store to keeping nothing of what it is given, and to
-// leaving alone what it gave out.
+// leaving alone what it returned.
 func (s *suite) testIndependence(t *testing.T) {
 	st := s.New(t)
 	f := content("A", "A1")

@@ -23,7 +23,7 @@
 // Every decision is that of flipper-client 1.3.2, bit for bit, so that Go and Python
 // services that share flags agree on every user. That includes what may surprise:
 //
-//   - Conditions are looked at only if the caller gives at least one attribute.
+//   - Conditions are asked only if the request has at least one attribute.
 //   - If there is a condition and an attribute, the bucketer is not asked.
 //   - A check on an attribute that the caller did not give is passed.
 //   - A percentage of 0.5 enables 51 of 100 buckets, because a bucket counts as

@@ -54,7 +54,7 @@ func (o *options) emit(ctx context.Context, i *flipper.Impression) {
 	}
 }
 
-// at gives the time of an impression, which is now if a hook has made it.
+// at returns the time of an impression, which is now if a hook has made it.
 func at(i *flipper.Impression) time.Time {
 	if i.Time.IsZero() {
 		return time.Now()

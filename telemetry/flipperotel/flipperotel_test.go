@@ -35,7 +35,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = flipper.WithLogger(slog.New(slog.DiscardHandler))
 
-// recorded gives attributes as text.
+// recorded returns attributes as text.
 func recorded(attributes []attribute.KeyValue) map[string]string {
 	all := map[string]string{}
 	for _, a := range attributes {
@@ -51,7 +51,7 @@ func want(t *testing.T, what string, got, want map[string]string) {
 	}
 }
 
-// traced gives a tracer provider whose spans are kept.
+// traced returns a tracer provider whose spans are kept.
 func traced(t *testing.T) (*sdktrace.TracerProvider, *tracetest.InMemoryExporter) {
 	exporter := tracetest.NewInMemoryExporter()
 	p := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
@@ -59,7 +59,7 @@ func traced(t *testing.T) (*sdktrace.TracerProvider, *tracetest.InMemoryExporter
 	return p, exporter
 }
 
-// measured gives a meter provider and what collects the sums and counts of its
+// measured returns a meter provider and what collects the sums and counts of its
 // series.
 func measured(t *testing.T) (*sdkmetric.MeterProvider, func() map[string]float64) {
 	reader := sdkmetric.NewManualReader()

@@ -51,7 +51,7 @@ func NewObserver(opts ...Option) (*Observer, error) {
 	return o, nil
 }
 
-// with gives the attributes of all calls and some more.
+// with returns the attributes of all calls and some more.
 func (o *Observer) with(more ...attribute.KeyValue) []attribute.KeyValue {
 	return append(slices.Clip(o.attributes), more...)
 }

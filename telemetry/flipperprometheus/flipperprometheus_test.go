@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = flipper.WithLogger(slog.New(slog.DiscardHandler))
 
-// gather gives all series of a collector, from a registry that checks what it
+// gather returns all series of a collector, from a registry that checks what it
 // collects.
 func gather(t *testing.T, c prometheus.Collector) map[string]float64 {
 	t.Helper()

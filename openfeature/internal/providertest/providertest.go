@@ -41,7 +41,7 @@ func Main(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// NewAPI gives an OpenFeature API of the test's own.
+// NewAPI returns an OpenFeature API of the test's own.
 func NewAPI(tb testing.TB) *openfeature.EvaluationAPI {
 	tb.Helper()
 	api := isolated.NewAPI()
@@ -59,7 +59,7 @@ type Event struct {
 	openfeature.EventDetails
 }
 
-// Events gives what happens of some types, as the API's handlers are told.
+// Events returns what happens of some types, as the API's handlers are told.
 func Events(api *openfeature.EvaluationAPI, types ...openfeature.EventType) <-chan Event {
 	told := make(chan Event, 100)
 	for _, of := range types {
@@ -76,7 +76,7 @@ type Witness struct{ Attrs []flipper.Attr }
 // Record is for [flipper.WithImpressions].
 func (w *Witness) Record(_ context.Context, i flipper.Impression) { w.Attrs = i.Attrs }
 
-// String gives the attributes as name=JSON.
+// String returns the attributes as name=JSON.
 func (w *Witness) String() string {
 	texts := make([]string, len(w.Attrs))
 	for i, attr := range w.Attrs {
@@ -129,7 +129,7 @@ func NewRedisStore(tb testing.TB, client redis.UniversalClient) *redisstore.Stor
 	return s
 }
 
-// Mirror gives a client of a mirror.
+// Mirror returns a client of a mirror.
 func (f *FarStore) Mirror(tb testing.TB, opts ...mirror.Option) *flipper.FeatureFlagClient {
 	tb.Helper()
 	flags := mirror.New(f.Far, append(opts, mirror.WithLogger(slog.New(slog.DiscardHandler)))...)
