@@ -95,9 +95,9 @@ func noteScope() {
 	}
 }
 
-// WithAttrs returns a context that carries attributes, beside those that ctx
-// carries already, for all evaluations that get it. Of attributes of one name,
-// the one set last counts; one that is given with the call wins over all.
+// WithAttrs returns a context that carries attributes, besides those that ctx carries
+// already, for all evaluations that use it. If several attributes have one name, the one
+// that was set last counts, and an attribute of the call wins over all of them.
 func WithAttrs(ctx context.Context, attrs ...Attr) context.Context {
 	if len(attrs) == 0 {
 		return ctx

@@ -19,13 +19,13 @@ import (
 // for at the same time, if the store has to ask a server.
 const maxQuestions = 16
 
-// EvaluateNames is [FeatureFlagClient.Evaluate] of several flags for one request,
-// such as all that a page shows. The evaluations are in the order of the names.
+// EvaluateNames evaluates several flags for one request, such as all flags of a page. It
+// returns the evaluations in the order of the names.
 //
-// It costs less than asking one by one: what the flags have in common, such as
-// the bucket of a user, is computed once. On a store that answers from memory all
-// answers are of one state of its flags; on one that has to ask a server the flags
-// are read at the same time, and share the client's time-out (see [WithTimeout]).
+// It costs less than evaluating one by one, because it computes what the flags have in
+// common only once, such as the bucket of a user. If the store answers from memory, all
+// answers come from one state of its flags. If it has to ask a server, the flags are read
+// at the same time and share the client's time-out (see [WithTimeout]).
 func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, attrs ...Attr) []Evaluation {
 	s, r := newBatch(ctx, attrs)
 	evaluations := make([]Evaluation, len(names))
@@ -62,11 +62,10 @@ func (c *FeatureFlagClient) EvaluateNames(ctx context.Context, names []string, a
 	return evaluations
 }
 
-// EvaluateAll is [FeatureFlagClient.EvaluateNames] of all flags that are stored, and
-// of those that the client knows to be declared (see [WithDeclarations]), for a page
-// or an API that needs them by name. A flag that is stored but cannot be read has an
-// evaluation with an Err, as one that cannot be evaluated has. If the flags cannot
-// be listed there are no evaluations, only the error; ctx bounds the time.
+// EvaluateAll evaluates all stored flags, and all flags of [WithDeclarations], for a page
+// or an API that needs them by name. A flag that cannot be read or evaluated has an
+// evaluation with an Err. If the flags cannot be listed, EvaluateAll returns the error and
+// no evaluations. Only ctx bounds the time that it takes.
 func (c *FeatureFlagClient) EvaluateAll(ctx context.Context, attrs ...Attr) (map[string]Evaluation, error) {
 	s, r := newBatch(ctx, attrs)
 	b := batch{listed: make(listedFlags)}

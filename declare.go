@@ -21,7 +21,7 @@ type Declared interface {
 	Name() string
 	// Description returns what the flag is for.
 	Description() string
-	// Owner returns whom to ask about the flag.
+	// Owner returns the person or team to ask about the flag.
 	Owner() string
 	// Expires returns the last day of the flag, at its start in UTC; ok is false if
 	// the flag does not expire.
@@ -54,10 +54,10 @@ func newDeclaration(name string, opts []DeclareOption) declaration {
 	return d
 }
 
-// A Declaration is a flag that a program knows of: a name in one place instead of
-// strings all over, with what there is to know of it. Make it with [Declare], as a
-// rule as a package's variable. It is immutable and safe for concurrent use. For flags
-// that have values, see [ValueDeclaration].
+// A Declaration is a flag that a program knows: its name in one place instead of strings
+// all over, with its default, owner and expiry. Make it with [Declare], usually as a
+// variable of a package. It is immutable and safe for concurrent use. For flags that have
+// values, see [ValueDeclaration].
 //
 //	var NewUI = flipper.Declare("new_ui",
 //		flipper.Description("The new user interface"),
@@ -74,7 +74,7 @@ func newDeclaration(name string, opts []DeclareOption) declaration {
 // declared ones with those that are stored.
 type Declaration struct{ declaration }
 
-// A DeclareOption says more of a declared flag.
+// A DeclareOption says more about a declared flag.
 type DeclareOption func(*declaration)
 
 // Declare declares a flag that is on or off. It neither creates nor checks anything.
@@ -93,9 +93,9 @@ func Description(text string) DeclareOption { return func(d *declaration) { d.de
 // Owner says whom to ask about the flag.
 func Owner(owner string) DeclareOption { return func(d *declaration) { d.owner = owner } }
 
-// Expires sets the last day, in UTC, on which the program should still need the
-// flag. Nothing happens to the flag on it; [FeatureFlagClient.Audit] reports it
-// from the next day on. By default a flag does not expire.
+// Expires sets the last day, in UTC, on which the program should still need the flag.
+// Nothing happens to the flag then, but [FeatureFlagClient.Audit] reports it from the
+// next day on. By default a flag does not expire.
 func Expires(year int, month time.Month, day int) DeclareOption {
 	return func(d *declaration) { d.expires = time.Date(year, month, day, 0, 0, 0, 0, time.UTC) }
 }

@@ -50,19 +50,17 @@ func (t EventType) post() EventType {
 
 func (t EventType) isPost() bool { return strings.HasPrefix(string(t), "post_") }
 
-// An Event is one change of a flag by this client: a handler must not modify
-// what it holds.
+// An Event is one change of a flag by this client. Handlers must not modify it.
 type Event struct {
 	Type EventType
 	Name string // the flag's
 
 	// Enabled is set by create, enable and disable.
 	Enabled bool
-	// ClientData is what create was given, or, for set_client_data, the merged
-	// data.
+	// ClientData is the new flag's for create, and the merged data for
+	// set_client_data.
 	ClientData map[string]any
-	// Conditions are those that create or set_conditions were given, or the one
-	// that is added.
+	// Conditions are those of create and set_conditions, or the one that is added.
 	Conditions []carta.Condition
 	// Bucketer is set by create and set_bucketer.
 	Bucketer carta.Bucketer
@@ -80,21 +78,21 @@ func (e Event) invalid() error {
 	return e.Bucketer.Err()
 }
 
-// A Handler is told of events, in the goroutine of whoever makes the change. An
-// error stops the change and reaches the caller: after a pre event nothing is
-// written, after a post event it is, and the error matches [ErrAfterChange].
+// A Handler is called for an event, in the goroutine that makes the change. Its error
+// stops the change and is returned to the caller. After a pre event nothing has been
+// written. After a post event the change has been made, and the error matches
+// [ErrAfterChange].
 type Handler func(ctx context.Context, event Event) error
 
-// A Subscriber is told of all events, as a [Handler] is of those of one type.
+// A Subscriber handles all events, as a [Handler] handles those of one type.
 type Subscriber interface {
 	HandleEvent(ctx context.Context, event Event) error
 }
 
-// ErrAfterChange says that a change was made, and a handler that was told of it
-// failed.
+// ErrAfterChange says that a change was made, and a handler of its post event failed.
 var ErrAfterChange = errors.New("the change was made, but a handler failed")
 
-// Events is a registry of handlers, which run in the order in which they were
+// Events is a registry of handlers. They run in the order in which they were
 // registered. It is safe for concurrent use. The zero value is ready to use.
 type Events struct {
 	mu       sync.Mutex // held while handlers is replaced
@@ -109,14 +107,14 @@ type registration struct {
 	handler Handler
 }
 
-// On registers a handler for one type of event. The function that it returns
-// removes it.
+// On registers a handler for one type of event, and returns a function that removes the
+// handler.
 func (e *Events) On(event EventType, handler Handler) (remove func()) {
 	return e.register(&registration{event, handler})
 }
 
-// Subscribe registers a subscriber for all events. The function that it returns
-// removes it.
+// Subscribe registers a subscriber for all events, and returns a function that removes
+// the subscriber.
 func (e *Events) Subscribe(s Subscriber) (remove func()) {
 	return e.register(&registration{"", s.HandleEvent})
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/flipper-go/flipper/targeting"
 )
 
-// WithDeclarations tells the client what the program declares. Where there is no
-// answer and the call does not bring a default of its own, the answer is the declared
-// one: of IsEnabled and Evaluate, by name and by handle, and of EvaluateNames and
-// EvaluateAll. [FeatureFlagClient.EvaluateAll] then has the declared flags that are
-// not stored too, and [FeatureFlagClient.Register] and [FeatureFlagClient.Audit] are
-// about these declarations if they are given none. Where there is no answer for a flag
-// that is declared with a value, IsEnabled is false, and an evaluation's Value is the
-// declared one. A name that is declared twice, with different defaults, has the
-// default false. By default the client knows of no declarations.
+// WithDeclarations makes the program's declarations known to the client. Where there is
+// no answer, and the call has no default of its own, the client answers with the declared
+// default: by name, by handle, and in bulk. [FeatureFlagClient.EvaluateAll] includes
+// declared flags that are not stored. [FeatureFlagClient.Register] and
+// [FeatureFlagClient.Audit] use these declarations if they are called without any.
+//
+// For a flag that is declared with a value, IsEnabled is false where there is no answer,
+// and an evaluation's Value is the declared one. A name that is declared twice, with
+// different defaults, has the default false. By default there are no declarations.
 func WithDeclarations(declarations ...Declared) Option {
 	return func(c *FeatureFlagClient) {
 		for _, declared := range declarations {

@@ -9,15 +9,15 @@ import (
 	"fmt"
 )
 
-// ErrDisabled says that a guarded function was not called, because its flag is
-// off and it has no fallback.
+// ErrDisabled says that a guarded function was not called, because its flag is off and
+// there is no fallback.
 var ErrDisabled = errors.New("flag is off")
 
-// Guard returns a function that calls fn if the flag is on, and fallback with the
-// same argument if not. The flag is asked at every call, with the attributes that
-// the context carries. Without a fallback the function returns an error that
-// matches [ErrDisabled]. It is the Go form of the Python client's decorator
-// is_enabled(features, name, redirect), which returns None there.
+// Guard returns a function that calls fn if the flag is on, and otherwise calls fallback
+// with the same argument. Each call evaluates the flag, with the attributes that the
+// context carries. Without a fallback, the function returns an error that matches
+// [ErrDisabled] where the Python client's decorator, is_enabled(features, name,
+// redirect), returns None.
 //
 // For functions of another shape, see [Choose].
 func Guard[In, Out any](flag *FeatureFlag, fn, fallback func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {

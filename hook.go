@@ -17,15 +17,15 @@ import (
 // A client that has no hook pays nothing for them. The package comment says when to use
 // a hook, and when one of the other ways to be told.
 type Hook interface {
-	// Evaluated is called after every evaluation, in the goroutine of the
-	// caller, who waits for it: it must be quick, must not block, and must be
-	// safe for concurrent use. The Enabled of e is what the caller got, so with
-	// an Err it is the caller's default.
+	// Evaluated is called after every evaluation, in the caller's goroutine. The
+	// caller waits, so it must be quick and must not block. It must be safe for
+	// concurrent use. The Enabled of e is the caller's answer: with an Err, the
+	// caller's default.
 	Evaluated(ctx context.Context, name string, e Evaluation)
 }
 
-// WithHook adds a hook. By default there is none; those of several options are
-// called in their order.
+// WithHook adds a hook. Several hooks are called in the order of their options. By
+// default there is none.
 func WithHook(hook Hook) Option {
 	return func(c *FeatureFlagClient) {
 		observers := c.observed()
@@ -33,34 +33,32 @@ func WithHook(hook Hook) Option {
 	}
 }
 
-// An Impression is one evaluation with all that is known of it: what was decided,
-// for whom and why.
+// An Impression is one evaluation in full: what was decided, for whom and why.
 type Impression struct {
 	// Time is when the flag was evaluated.
 	Time time.Time
 	// Name is the flag's.
 	Name string
-	// Evaluation is the answer. Its Enabled is what the caller got, so with an
-	// Err it is the caller's default.
+	// Evaluation is the answer. With an Err, its Enabled is the caller's default.
 	Evaluation
-	// Attrs are those of the call and of its context, each name once. They may
+	// Attrs are the attributes of the call and of its context, each name once. They may
 	// be personal data. The recorder owns the slice.
 	Attrs []Attr
 }
 
-// A Recorder takes impressions. Package impression has one that hands them on in
-// the background.
+// A Recorder takes impressions. Package impression has one that delivers them in the
+// background.
 type Recorder interface {
-	// Record is called in the goroutine of the caller of the evaluation, as
-	// [Hook] says of its method.
+	// Record is called in the caller's goroutine, under the same conditions as the
+	// method of a [Hook].
 	Record(ctx context.Context, i Impression)
 }
 
-// WithImpressions records a share of all evaluations, from 0 to 1, drawn at
-// random, by flag and by caller alike. By default none are recorded.
+// WithImpressions records a random share of all evaluations, from 0 to 1. By default
+// none are recorded.
 //
-// A recorded evaluation allocates, because its attributes are copied. Others
-// cost the draw.
+// Recording an evaluation allocates, because its attributes are copied. Every other
+// evaluation costs one random number.
 func WithImpressions(r Recorder, share float64) Option {
 	return func(c *FeatureFlagClient) {
 		observers := c.observed()

@@ -14,25 +14,23 @@ import (
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
-// Register creates those of the declared flags that are not stored, with their
-// default, and with description, owner and expires (as 2006-01-02) in their client
-// data. Of a flag that is stored it refreshes these three in the client data, if
-// they are declared and differ. It changes nothing else, whatever is declared: the
-// flag stays enabled or disabled, and keeps its rules and its other client data. What
-// is not declared stays as it is stored. Without arguments, it registers what the
-// client knows to be declared (see [WithDeclarations]).
+// Register creates the declared flags that are not stored yet, with their default, and
+// with description, owner and expires (as 2006-01-02) in their client data. For a flag
+// that is stored, it only refreshes these three, where they are declared and differ: the
+// flag stays enabled or disabled, and keeps its rules and all other client data. Without
+// arguments, it registers the flags of [WithDeclarations].
 //
 // A flag that has a value is created enabled, with rules: its only variant is named
-// default and has the declared value. So it serves the default, also when somebody
-// disables it, until somebody adds variants and rules.
+// default and has the declared value. It serves the default, even while it is disabled,
+// until somebody adds variants and rules.
 //
 // Call Register when the program starts; several programs may do so at once. It
-// registers as many flags as it can, and returns the errors joined: call it again until
-// there is none that matches [store.ErrUnavailable], if the store may be down when the
-// program starts. An error that matches [ErrType] says that a stored flag has a variant
-// of another kind than is declared; see [Audit]. A default that cannot be stored, such
-// as NaN, returns an error that matches [store.ErrInvalid]. So do two declarations of
-// one name, and then nothing is changed.
+// registers as many flags as it can, and returns the errors joined. If the store may be
+// down at the start, call it again until no error matches [store.ErrUnavailable]. An
+// error that matches [ErrType] says that a stored flag has a variant of another kind
+// than is declared; see [Audit]. A default that cannot be stored, such as NaN, returns
+// an error that matches [store.ErrInvalid]. So do two declarations of one name, and then
+// nothing is changed.
 func (c *FeatureFlagClient) Register(ctx context.Context, declarations ...Declared) error {
 	declared, err := c.declared(declarations)
 	if err != nil {
@@ -139,10 +137,10 @@ func commonOf(d Declared) *declaration {
 type Audit struct {
 	// Missing are declared but not stored: they answer their default.
 	Missing []string
-	// Undeclared are stored but not declared: nobody may need them any more, or
-	// another program does.
+	// Undeclared are stored but not declared: they belong to another program, or nobody
+	// needs them any more.
 	Undeclared []string
-	// Expired are declared with a last day that is over: remove them from the
+	// Expired are declared with a last day that has passed: remove them from the
 	// program, then destroy them.
 	Expired []string
 	// Mismatched are stored with a variant whose value is of another kind than is

@@ -15,25 +15,25 @@ import (
 // See [WithRequiredAttributes].
 var ErrMissingAttribute = errors.New("a required attribute is missing")
 
-// WithRequiredAttributes names attributes without which no flag is on by mistake: if
-// one of them is missing, is null or is an empty list, the answer is the caller's
-// default, and the reported error matches [ErrMissingAttribute]. A flag that is not
-// enabled is off all the same, whatever the default.
+// WithRequiredAttributes names attributes that every request must have. If one of them is
+// missing, null or an empty list, the answer is the caller's default, and the reported
+// error matches [ErrMissingAttribute]. A flag that is not enabled is off all the same,
+// whatever the default.
 //
-// Carta's conditions are passed by requests that lack the attribute, and a rollout
-// puts all requests without it into one bucket: with this option both fail closed.
-// By default nothing is required. For one flag, see
+// It makes Carta's model fail closed, in which conditions pass for requests that lack the
+// attribute, and a rollout puts all of them into one bucket. By default nothing is
+// required. For one flag, see
 // [FeatureFlag.WithRequiredAttributes].
 func WithRequiredAttributes(names ...string) Option {
 	return func(c *FeatureFlagClient) { c.required = c.required.with(names) }
 }
 
 // WithRequiredAttributes returns a handle to the same flag that requires these
-// attributes, besides those that this handle requires already. It is for guards:
+// attributes too. It is for guards:
 //
 //	buy := flipper.Guard(flag.WithRequiredAttributes("user_id"), buyNew, buyOld)
 //
-// It is what [WithRequiredAttributes] is for a client.
+// The option [WithRequiredAttributes] does the same for a client.
 func (f *FeatureFlag) WithRequiredAttributes(names ...string) *FeatureFlag {
 	required := f.required.with(names)
 	return newHandle(f.client, f.name, f.otherwise, required)

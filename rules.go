@@ -24,8 +24,8 @@ var ErrModel = errors.New("flag decides by the other model of targeting")
 // WithRules sets the new flag's rules. By default there are none.
 func WithRules(d rules.Definition) CreateOption { return func(n *creation) { n.rules = &d } }
 
-// Rules returns a flag's rules. Those of a flag that was given none say what it does
-// all the same: off while it is disabled, and on for everybody while it is enabled.
+// Rules returns a flag's rules. For a flag that has none, it returns a definition that says
+// what such a flag does: off while it is disabled, and on for everyone while it is enabled.
 //
 // If the flag has conditions or a bucketer of Carta's model, the error matches
 // [ErrModel]; if its rules cannot be read, [store.ErrUnreadable]; if there is no such
@@ -55,15 +55,14 @@ func definitionOf(f *store.Flag) (rules.Definition, error) {
 	return rules.Definition{Off: targeting.OnOff(false).Name, Default: targeting.OnOff(true).Name}, nil
 }
 
-// SetRules replaces a flag's targeting by rules, whatever it was before: also
-// conditions and bucketer of Carta's model. Python clients, which know no rules, see a
-// flag that is off, unless the definition says otherwise.
+// SetRules replaces all of a flag's targeting by rules, including conditions and bucketer
+// of Carta's model. Python clients, which know no rules, see a flag that is off, unless
+// the definition says otherwise.
 //
-// A definition that cannot be stored is refused before anything is changed, with an
-// error that matches [store.ErrInvalid], names the field and says what to write; so
-// are rules that ask a flag that does not exist, a variant that it does not have, or
-// each other in a circle. If there is no such flag, the error matches
-// [store.ErrNotFound].
+// SetRules changes nothing if the definition cannot be stored, or if it asks a flag or a
+// variant that does not exist, or flags would ask each other in a circle. Then the error
+// matches [store.ErrInvalid], names the field and says what to write. If there is no such
+// flag, the error matches [store.ErrNotFound].
 func (c *FeatureFlagClient) SetRules(ctx context.Context, name string, d rules.Definition) error {
 	return c.changeRules(ctx, "set rules of", name, func(*store.Flag) (rules.Definition, error) { return d, nil })
 }
@@ -81,9 +80,9 @@ func (c *FeatureFlagClient) RemoveRules(ctx context.Context, name string) error 
 	})
 }
 
-// UpdateRules changes a flag's rules. The function gets the rules as they are, as
-// [FeatureFlagClient.Rules] returns them, and may be called several times: two clients
-// that change rules at the same time both win. Its error ends UpdateRules. The other
+// UpdateRules changes a flag's rules. It calls change with the rules that
+// [FeatureFlagClient.Rules] returns, and calls it again if somebody else changed the flag
+// in between, so both changes are kept. An error of change ends UpdateRules. All other
 // errors are those of [FeatureFlagClient.Rules] and [FeatureFlagClient.SetRules].
 func (c *FeatureFlagClient) UpdateRules(ctx context.Context, name string, change func(*rules.Definition) error) error {
 	return c.changeRules(ctx, "change rules of", name, func(f *store.Flag) (rules.Definition, error) {
@@ -95,23 +94,23 @@ func (c *FeatureFlagClient) UpdateRules(ctx context.Context, name string, change
 	})
 }
 
-// AddRule adds a rule behind the others. The first rule of a flag that had none makes
-// off its default: from then on only those get the flag whom a rule lets in. Its
-// errors are those of [FeatureFlagClient.UpdateRules].
+// AddRule adds a rule behind the others. The first rule of a flag makes off its default:
+// from then on, only requests that a rule lets in get the flag. The errors are those of
+// [FeatureFlagClient.UpdateRules].
 func (c *FeatureFlagClient) AddRule(ctx context.Context, name string, rule rules.Rule) error {
 	return c.addingRule(ctx, name, func(d *rules.Definition) error { return d.Insert(len(d.Rules), rule) })
 }
 
-// InsertRule is [FeatureFlagClient.AddRule], but puts the rule before the one at a
+// InsertRule is like [FeatureFlagClient.AddRule], but puts the rule before the one at a
 // position, counted from 0.
 func (c *FeatureFlagClient) InsertRule(ctx context.Context, name string, position int, rule rules.Rule) error {
 	return c.addingRule(ctx, name, func(d *rules.Definition) error { return d.Insert(position, rule) })
 }
 
-// SetRollout serves a variant to a share of the requests for whom no other rule
-// decides: it adds a rule without conditions behind the others, or replaces the split
-// of one that is there. A nil split removes it. What is said of the default at
-// [FeatureFlagClient.AddRule] holds here too.
+// SetRollout serves a variant to a share of the requests for which no other rule decides.
+// It adds a last rule without conditions, or replaces the split of that rule. A nil split
+// removes the rule. The first rule makes off the default, as with
+// [FeatureFlagClient.AddRule].
 //
 //	err := features.SetRollout(ctx, "NEW_CHECKOUT", rules.Percent("user_id", 10, "on"))
 func (c *FeatureFlagClient) SetRollout(ctx context.Context, name string, split *rules.Split) error {
@@ -169,9 +168,9 @@ func (c *FeatureFlagClient) SetDefault(ctx context.Context, name, variant string
 	})
 }
 
-// Convert turns a flag of Carta's model into one with rules, so that everybody stays on
-// the side that they are on, except as the differences say; see [rules.FromCarta],
-// which tells them beforehand. Python clients take the flag for off from then on.
+// Convert turns a flag of Carta's model into one with rules. Everyone keeps their answer,
+// except as the returned differences say; [rules.FromCarta] returns them without changing
+// anything. From then on, Python clients see the flag as off.
 //
 // If rules cannot express what the flag does, the error matches [store.ErrInvalid]; if
 // it has rules already, [ErrModel]; if there is no such flag, [store.ErrNotFound].

@@ -13,11 +13,11 @@ import (
 	"github.com/flipper-go/flipper/targeting/rules"
 )
 
-// CreateSegment makes a segment: requests belong to it for which all conditions hold.
-// Without conditions nobody does, until there are rules.
+// CreateSegment makes a segment. A request belongs to it if all conditions hold. Without
+// conditions, nobody belongs to it until it has rules.
 //
-// A segment is a flag, named segment:NAME, whose rules say who belongs to it, so it is
-// changed, watched and deleted like one. Rules of other flags ask it with
+// A segment is a flag, named segment:NAME, whose rules say who belongs to it. It is
+// changed, watched and deleted like any flag. Rules of other flags ask it with
 // [rules.InSegment].
 func (c *FeatureFlagClient) CreateSegment(ctx context.Context, name string, conditions ...rules.Condition) (*FeatureFlag, error) {
 	d := rules.Definition{Default: "off"}
@@ -27,8 +27,8 @@ func (c *FeatureFlagClient) CreateSegment(ctx context.Context, name string, cond
 	return c.Create(ctx, rules.SegmentPrefix+name, WithEnabled(true), WithRules(d))
 }
 
-// Segment returns a handle to the flag that is the segment of a name, whether there is
-// one or not. It does not ask the store.
+// Segment returns a handle to a segment, whether it exists or not. It does not ask the
+// store.
 func (c *FeatureFlagClient) Segment(name string) *FeatureFlag {
 	return c.Flag(rules.SegmentPrefix + name)
 }
@@ -40,8 +40,8 @@ func (c *FeatureFlagClient) InSegment(ctx context.Context, name string, attrs ..
 	return c.IsEnabled(ctx, rules.SegmentPrefix+name, attrs...)
 }
 
-// Segments yields the segments as they are stored, sorted by name, as
-// [FeatureFlagClient.List] does all flags. Their names have the prefix.
+// Segments yields the segments as [FeatureFlagClient.List] yields all flags: as they are
+// stored, sorted by name. Their names have the prefix segment:.
 func (c *FeatureFlagClient) Segments(ctx context.Context) iter.Seq2[*store.Flag, error] {
 	return func(yield func(*store.Flag, error) bool) {
 		for f, err := range c.List(ctx) {
