@@ -48,6 +48,7 @@ var families = []api.Family{ofrep.Register, rest.Register, stored.Register, unle
 // apiConfig is what the options say of the HTTP API.
 type apiConfig struct {
 	address      string
+	optional     bool // start without, if the address is taken
 	started      func(net.Addr)
 	tokens       token.Tokens
 	environment  string // the name of the store's environment
@@ -65,6 +66,11 @@ type namedStore struct {
 // [WithCertificates] it is served over TLS; clients identify themselves by tokens, not by
 // certificates.
 func WithAPI(address string) Option { return func(c *config) { c.api.address = address } }
+
+// WithOptionalAPI has the server start without the HTTP API, and log a warning, if another
+// program listens on its address. It is for an address that nobody has chosen: two servers
+// on one machine then need not name one. By default the server does not start.
+func WithOptionalAPI() Option { return func(c *config) { c.api.optional = true } }
 
 // WithAPIStarted sets a function that is called with the address of the HTTP API once the
 // server listens. The default is none.

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/flipper-go/flipper"
@@ -102,6 +103,26 @@ func TestAPI(t *testing.T) {
 		t.Errorf("the stream was cut: %v", err)
 	}
 	response.Body.Close()
+}
+
+// A second server on one machine starts without the API if nobody chose its address, and
+// not at all if somebody did.
+func TestOptionalAPI(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	address := server.WithAPI(taken.Addr().String())
+	var log lockedLog
+	start(t, memory.New(), address, server.WithOptionalAPI(), server.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	if !strings.Contains(log.String(), "the HTTP API is not served") {
+		t.Errorf("the log: %s", log.String())
+	}
+	err = server.Run(t.Context(), memory.New(), server.WithListen("127.0.0.1:0"), server.WithHTTP(""), address, server.WithLogger(slog.New(slog.DiscardHandler)))
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), "choose another address") {
+		t.Errorf("an address that was chosen: %v", err)
+	}
 }
 
 // TestAPIOverThrift answers from memory though the store is behind another server.

@@ -77,6 +77,10 @@ func (c *config) run(ctx context.Context, s store.Store) error {
 	listeners := make(map[string]net.Listener)
 	for _, e := range c.endpoints() {
 		l, err := c.listenOn(ctx, e)
+		if e.name == nameAPI && c.api.optional && errors.Is(err, syscall.EADDRINUSE) {
+			c.logger.Warn("the HTTP API is not served: choose an address for it", slog.Any("error", err))
+			continue
+		}
 		if err != nil {
 			return err
 		}

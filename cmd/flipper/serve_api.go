@@ -65,6 +65,9 @@ func apiOptions(c *cli.Command, logger *slog.Logger) (opts []server.Option, clos
 		server.WithEnvironment(c.String("environment")),
 		server.WithTargetingKey(c.String("targeting-key")),
 	}
+	if !c.IsSet("api") {
+		opts = append(opts, server.WithOptionalAPI())
+	}
 	if origins := c.StringSlice("api-origin"); len(origins) > 0 {
 		opts = append(opts, server.WithOrigins(origins...))
 	}
