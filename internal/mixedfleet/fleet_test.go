@@ -314,15 +314,8 @@ func testTwoWriters(t *testing.T, f *fleet) {
 
 // Rules beyond what any Go client would store are read, and can be switched off.
 func testTooLarge(t *testing.T, f *fleet) {
-	values := make([]string, 40_000)
-	for i := range values {
-		values[i] = fmt.Sprintf(`"user%08d"`, i)
-	}
-	data := `{"$rules": {"version": 1, "off": "off", "rules": [{"if": [{"attribute": "plan", "op": "is", "values": ["pro", ` + strings.Join(values, ", ") +
-		`]}], "serve": "on"}], "default": "off"}}`
-	if len(data) < 600<<10 {
-		t.Fatalf("the rules have %d bytes", len(data))
-	}
+	data := `{"$rules": {"version": 1, "off": "off", "rules": [{"if": [{"attribute": "plan", "op": "is", "values": ["pro", "` + strings.Repeat("x", 600<<10) +
+		`"]}], "serve": "on"}], "default": "off"}}`
 	if f.kind == "consul" {
 		if err := f.put(t, "flag", item("flag", data)); err == nil {
 			t.Error("Consul takes a value of this size")
