@@ -379,7 +379,8 @@ func (p *program) listVariants(ctx context.Context, c *cli.Command, s *opened) e
 	rows := [][]cell{{{text: "VARIANT"}, {text: "VALUE"}, {text: "SERVED BY"}}}
 	for _, v := range d.AllVariants() {
 		rows = append(rows, []cell{
-			{text: words.Name(v.Name)}, {text: words.VariantValue(v.Value)},
+			{text: words.Name(v.Name)},
+			{text: words.VariantValue(v.Value)},
 			{text: orDash(strings.Join(words.ServedBy(d.Serving(v.Name)), ", "))},
 		})
 	}

@@ -54,8 +54,13 @@ func TestNewConditionRefuses(t *testing.T) {
 func TestSingleSlice(t *testing.T) {
 	type plan string
 	for _, values := range [][]any{
-		{[]string{"pro", "team"}}, {[]any{"pro", "team"}}, {[2]string{"pro", "team"}}, {[]plan{"pro", "team"}}, {&[]string{"pro", "team"}},
-		{targeting.List(targeting.Text("pro"), targeting.Text("team"))}, {[]targeting.Value{targeting.Text("pro"), targeting.Text("team")}},
+		{[]string{"pro", "team"}},
+		{[]any{"pro", "team"}},
+		{[2]string{"pro", "team"}},
+		{[]plan{"pro", "team"}},
+		{&[]string{"pro", "team"}},
+		{targeting.List(targeting.Text("pro"), targeting.Text("team"))},
+		{[]targeting.Value{targeting.Text("pro"), targeting.Text("team")}},
 	} {
 		want := carta.NewCondition(carta.In("plan", "pro", "team"), carta.NotIn("plan", "pro", "team"))
 		got := carta.NewCondition(carta.In("plan", values...), carta.NotIn("plan", values...))
