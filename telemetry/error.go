@@ -19,6 +19,7 @@ const (
 	ErrorFlagNotFound   = "flag_not_found"  // [store.ErrNotFound]
 	ErrorParse          = "parse_error"     // [store.ErrUnreadable], or [carta.ErrKind] with [targeting.ErrInvalid]
 	ErrorInvalidContext = "invalid_context" // [carta.ErrKind], or [flipper.ErrMissingAttribute]
+	ErrorTypeMismatch   = "type_mismatch"   // [flipper.ErrType]
 	ErrorUnavailable    = "unavailable"     // [store.ErrUnavailable]
 	ErrorTimeout        = "timeout"         // [context.DeadlineExceeded]
 	ErrorCanceled       = "canceled"        // [context.Canceled]
@@ -39,6 +40,7 @@ var errorTypes = []struct {
 	{store.ErrUnreadable, ErrorParse},
 	{carta.ErrKind, ErrorInvalidContext},
 	{flipper.ErrMissingAttribute, ErrorInvalidContext},
+	{flipper.ErrType, ErrorTypeMismatch},
 	{store.ErrClosed, ErrorClosed},
 	// What a store gives up to wait for is the store's.
 	{store.ErrUnavailable, ErrorUnavailable},

@@ -75,6 +75,7 @@ var outcomes = [...]outcome{
 	{reasonError, ErrorFlagNotFound},
 	{reasonError, ErrorParse},
 	{reasonError, ErrorInvalidContext},
+	{reasonError, ErrorTypeMismatch},
 	{reasonError, ErrorUnavailable},
 	{reasonError, ErrorTimeout},
 	{reasonError, ErrorCanceled},
@@ -151,7 +152,7 @@ func (e *Evaluations) Evaluated(_ context.Context, name string, evaluation flipp
 // unseen returns the counts for a flag that has none of its own.
 func (e *Evaluations) unseen(name string, err error) *counts {
 	// While a store cannot be asked, anything may be a name.
-	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, carta.ErrKind)
+	found := err == nil || errors.Is(err, store.ErrUnreadable) || errors.Is(err, carta.ErrKind) || errors.Is(err, flipper.ErrType)
 	if !found || len(*e.flags.Load()) >= e.maxFlags || !utf8.ValidString(name) {
 		return &e.other
 	}

@@ -186,6 +186,7 @@ func TestErrorType(t *testing.T) {
 		"invalid":         store.ErrInvalid,
 		"parse_error":     &store.UnreadableError{Name: "flag", Err: errors.New("no JSON")},
 		"invalid_context": carta.ErrKind,
+		"type_mismatch":   flipper.ErrType,
 		"unavailable":     store.ErrUnavailable,
 		"closed":          store.ErrClosed,
 		"timeout":         context.DeadlineExceeded,
@@ -344,6 +345,18 @@ func TestUnreadable(t *testing.T) {
 	e := telemetry.NewEvaluations(telemetry.DefaultMaxFlags)
 	e.Evaluated(t.Context(), "broken", flipper.Evaluation{Reason: flipper.ReasonError, Err: &store.UnreadableError{Name: "broken"}})
 	want(t, e, telemetry.Count{Flag: "broken", Reason: "error", ErrorType: "parse_error", Number: 1})
+}
+
+// A flag whose value is of another type than was asked for is counted under its name.
+func TestTypeMismatch(t *testing.T) {
+	e := telemetry.NewEvaluations(telemetry.DefaultMaxFlags)
+	features := flipper.New(memory.New(), quiet, flipper.WithHook(e))
+	if _, err := features.Create(t.Context(), "flag", flipper.WithEnabled(true)); err != nil {
+		t.Fatal(err)
+	}
+	features.StringOr(t.Context(), "flag", "")
+	flipper.ObjectOr(t.Context(), features, "flag", []string{})
+	want(t, e, telemetry.Count{Flag: "flag", Reason: "error", ErrorType: "type_mismatch", Number: 2})
 }
 
 // Of flags that are found at the same time, no more get counts of their own than
