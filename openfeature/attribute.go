@@ -4,6 +4,7 @@
 package flipperopenfeature
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,9 +23,9 @@ const attributesOnStack = 10
 
 // appendAttrs appends the attributes of an evaluation context, sorted by the names
 // that they have there, and the targeting key a second time, as the attribute of
-// [WithTargetingKey]. They are sorted because a condition is checked in the
+// [WithTargetingKey], unless the evaluation context or ctx has that already. They are sorted because a condition is checked in the
 // order of the attributes: with the order of a Go map one evaluation could fail and the next not.
-func (p *Provider) appendAttrs(attrs []flipper.Attr, flatCtx openfeature.FlattenedContext) ([]flipper.Attr, error) {
+func (p *Provider) appendAttrs(ctx context.Context, attrs []flipper.Attr, flatCtx openfeature.FlattenedContext) ([]flipper.Attr, error) {
 	// Names are smaller than attributes, and so quicker to sort.
 	var space [attributesOnStack]string
 	names := space[:0]
@@ -40,12 +41,17 @@ func (p *Provider) appendAttrs(attrs []flipper.Attr, flatCtx openfeature.Flatten
 		}
 		attrs = append(attrs, flipper.Attr{Name: name, Value: value})
 		if name == openfeature.TargetingKey && p.targetingKey != "" {
-			if _, taken := flatCtx[p.targetingKey]; !taken {
+			if _, taken := flatCtx[p.targetingKey]; !taken && !carries(ctx, p.targetingKey) {
 				attrs = append(attrs, flipper.Attr{Name: p.targetingKey, Value: value})
 			}
 		}
 	}
 	return attrs, nil
+}
+
+// carries reports whether a Go context has an attribute.
+func carries(ctx context.Context, name string) bool {
+	return slices.ContainsFunc(flipper.AttrsFrom(ctx), func(a flipper.Attr) bool { return a.Name == name })
 }
 
 // maxDepth bounds the nesting of values, as that of [targeting.ValueOf] is bounded.

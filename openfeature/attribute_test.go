@@ -4,6 +4,7 @@
 package flipperopenfeature_test
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"slices"
@@ -162,6 +163,31 @@ func TestAttributesOfContext(t *testing.T) {
 	provider.BooleanEvaluation(ctx, "flag", false, attributes("plan", "pro"))
 	if got := seen.String(); got != `plan="pro" country="CH"` && got != `country="CH" plan="pro"` {
 		t.Errorf("attributes are %s", got)
+	}
+}
+
+// The targeting key is no reason to replace the user that the Go context names, as the
+// service knows that user's own kind.
+func TestTargetingKeyAndAttributesOfContext(t *testing.T) {
+	ctx := flipper.WithAttrs(t.Context(), flipper.Int("user_id", 42))
+	for _, test := range []struct {
+		name string
+		ctx  context.Context
+		flat openfeature.FlattenedContext
+		want string
+	}{
+		{"user_id", ctx, attributes(openfeature.TargetingKey, "7"), `targetingKey="7" user_id=42`},
+		{"user_id", ctx, attributes(openfeature.TargetingKey, "7", "user_id", 8), `targetingKey="7" user_id=8`},
+		{"account", ctx, attributes(openfeature.TargetingKey, "7"), `account="7" targetingKey="7" user_id=42`},
+		{"user_id", t.Context(), attributes(openfeature.TargetingKey, "7"), `targetingKey="7" user_id="7"`},
+		{"user_id", flipper.WithAttrs(t.Context(), flipper.String("plan", "pro")), attributes(openfeature.TargetingKey, "7"), `plan="pro" targetingKey="7" user_id="7"`},
+	} {
+		seen, provider := newWitness(t, flipperopenfeature.WithTargetingKey(test.name))
+		provider.BooleanEvaluation(test.ctx, "flag", false, test.flat)
+		slices.SortFunc(seen.Attrs, func(a, b flipper.Attr) int { return strings.Compare(a.Name, b.Name) })
+		if got := seen.String(); got != test.want {
+			t.Errorf("WithTargetingKey(%q): attributes are %s, want %s", test.name, got, test.want)
+		}
 	}
 }
 

@@ -54,6 +54,16 @@ func TestAllocs(t *testing.T) {
 			t.Errorf("an evaluation of %q allocates %v times, want %v at most", name, allocs, most)
 		}
 	}
+	_, typed := newValues(t, on)
+	for as, evaluate := range map[string]func(){
+		"string": func() { typed.StringEvaluation(ctx, "string", "default", flat) },
+		"int":    func() { typed.IntEvaluation(ctx, "int", 7, flat) },
+		"float":  func() { typed.FloatEvaluation(ctx, "float", 0.5, flat) },
+	} {
+		if allocs := testing.AllocsPerRun(100, evaluate); allocs > 0 {
+			t.Errorf("an evaluation as %s allocates %v times", as, allocs)
+		}
+	}
 }
 
 // BenchmarkProvider is the provider alone, without the SDK.

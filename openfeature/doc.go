@@ -38,8 +38,8 @@
 //
 // Each attribute of the evaluation context becomes an attribute of the same name,
 // the targeting key included, which is called targetingKey. Beside that it becomes user_id,
-// or what [WithTargetingKey] names, unless the context has that attribute itself: a split
-// by user_id needs no option. Attributes that the
+// or what [WithTargetingKey] names, unless the evaluation context or the Go context has that
+// attribute itself: a split by user_id needs no option. Attributes that the
 // Go context carries (see [flipper.WithAttrs]) and flags that it pins (see
 // [flipper.WithPinnedFlags]) count too; of attributes of one name, that of the
 // evaluation context wins. The values may be whatever [targeting.ValueOf] takes, and

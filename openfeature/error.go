@@ -26,6 +26,8 @@ func (p *Provider) resolutionError(flag string, err error) openfeature.Resolutio
 		return openfeature.NewFlagNotFoundResolutionError(fmt.Sprintf("flag %s not found", flag))
 	case errors.Is(err, store.ErrUnreadable), isOfPercentage(err):
 		return openfeature.NewParseErrorResolutionError(err.Error(), err)
+	case errors.Is(err, flipper.ErrType):
+		return openfeature.NewTypeMismatchResolutionError(fmt.Sprintf("flag %q: %v", flag, err))
 	case errors.As(err, new(contextError)), errors.Is(err, carta.ErrKind), errors.Is(err, flipper.ErrMissingAttribute):
 		return openfeature.NewInvalidContextResolutionError(err.Error())
 	case !p.reached.Load() && isUnreachable(err):

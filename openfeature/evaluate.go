@@ -20,33 +20,33 @@ import (
 // variants are: a flag that was switched off is off for everybody. An enabled flag whose
 // variants are no booleans is a TYPE_MISMATCH.
 func (p *Provider) BooleanEvaluation(ctx context.Context, flag string, defaultValue bool, flatCtx openfeature.FlattenedContext) openfeature.BoolResolutionDetail {
-	e, err := p.evaluate(ctx, flag, flatCtx)
+	e, err := p.evaluate(ctx, flag, defaultValue, flatCtx)
 	if err == nil && isOff(&e) {
 		e.Value = targeting.Bool(false)
 	}
-	return resolve(ctx, p, flag, defaultValue, e, err, targeting.Value.AsBool, "a boolean")
+	return resolve(ctx, p, flag, defaultValue, e, err, targeting.Value.AsBool)
 }
 
 // StringEvaluation returns the text that a flag serves, or defaultValue with an error. A
 // disabled flag serves its off variant.
 func (p *Provider) StringEvaluation(ctx context.Context, flag, defaultValue string, flatCtx openfeature.FlattenedContext) openfeature.StringResolutionDetail {
-	e, err := p.evaluate(ctx, flag, flatCtx)
-	return resolve(ctx, p, flag, defaultValue, e, err, targeting.Value.AsText, "a string")
+	e, err := p.strings.evaluate(ctx, p, flag, defaultValue, flatCtx)
+	return resolve(ctx, p, flag, defaultValue, e, err, targeting.Value.AsText)
 }
 
 // FloatEvaluation returns the number that a flag serves, or defaultValue with an error.
 // An int is rounded to the nearest float. A disabled flag serves its off variant.
 func (p *Provider) FloatEvaluation(ctx context.Context, flag string, defaultValue float64, flatCtx openfeature.FlattenedContext) openfeature.FloatResolutionDetail {
-	e, err := p.evaluate(ctx, flag, flatCtx)
-	return resolve(ctx, p, flag, defaultValue, e, err, floatOf, "a float")
+	e, err := p.floats.evaluate(ctx, p, flag, defaultValue, flatCtx)
+	return resolve(ctx, p, flag, defaultValue, e, err, floatOf)
 }
 
 // IntEvaluation returns the int that a flag serves, or defaultValue with an error. 1.0 is
 // an int; a number with a fraction, or beyond an int64, is a TYPE_MISMATCH. A disabled
 // flag serves its off variant.
 func (p *Provider) IntEvaluation(ctx context.Context, flag string, defaultValue int64, flatCtx openfeature.FlattenedContext) openfeature.IntResolutionDetail {
-	e, err := p.evaluate(ctx, flag, flatCtx)
-	return resolve(ctx, p, flag, defaultValue, e, err, intOf, "an int of 64 bits")
+	e, err := p.ints.evaluate(ctx, p, flag, defaultValue, flatCtx)
+	return resolve(ctx, p, flag, defaultValue, e, err, intOf)
 }
 
 // ObjectEvaluation returns the object or list that a flag serves, or defaultValue with an
@@ -54,19 +54,19 @@ func (p *Provider) IntEvaluation(ctx context.Context, flag string, defaultValue 
 // or float64 if they were written with a point or exponent or are beyond an int64. A
 // disabled flag serves its off variant.
 func (p *Provider) ObjectEvaluation(ctx context.Context, flag string, defaultValue any, flatCtx openfeature.FlattenedContext) openfeature.InterfaceResolutionDetail {
-	e, err := p.evaluate(ctx, flag, flatCtx)
-	return resolve(ctx, p, flag, defaultValue, e, err, objectOrListOf, "an object or a list")
+	e, err := p.objects.evaluate(ctx, p, flag, objectOrList{}, flatCtx)
+	return resolve(ctx, p, flag, defaultValue, e, err, objectOrListOf)
 }
 
-// evaluate asks the client, once. The error is that of the evaluation, or a
-// [contextError].
-func (p *Provider) evaluate(ctx context.Context, flag string, flatCtx openfeature.FlattenedContext) (flipper.Evaluation, error) {
+// evaluate asks the client, once, for a flag of any type. The error is that of the
+// evaluation, or a [contextError].
+func (p *Provider) evaluate(ctx context.Context, flag string, defaultValue bool, flatCtx openfeature.FlattenedContext) (flipper.Evaluation, error) {
 	var space [attributesOnStack]flipper.Attr
-	attrs, err := p.appendAttrs(space[:0], flatCtx)
+	attrs, err := p.appendAttrs(ctx, space[:0], flatCtx)
 	if err != nil {
 		return flipper.Evaluation{}, contextError{err}
 	}
-	e := p.client.Evaluate(ctx, flag, attrs...)
+	e := p.client.EvaluateOr(ctx, flag, defaultValue, attrs...)
 	return e, e.Err
 }
 
@@ -84,13 +84,14 @@ func isOff(e *flipper.Evaluation) bool {
 }
 
 // resolve returns OpenFeature's form of an evaluation, with the value that read finds.
-func resolve[T any](ctx context.Context, p *Provider, flag string, defaultValue T, e flipper.Evaluation, err error, read func(targeting.Value) (T, bool), want string) openfeature.GenericResolutionDetail[T] {
+func resolve[T any](ctx context.Context, p *Provider, flag string, defaultValue T, e flipper.Evaluation, err error, read func(targeting.Value) (T, bool)) openfeature.GenericResolutionDetail[T] {
 	if err != nil {
 		return failed(defaultValue, p.resolutionError(flag, err))
 	}
 	value, ok := read(e.Value)
 	if !ok {
-		return failed(defaultValue, kindError(flag, &e, want))
+		return failed(defaultValue, openfeature.NewTypeMismatchResolutionError(
+			fmt.Sprintf("flag %q: variant %q is %s, which is not the type that was asked for", flag, e.Variant, e.Value.Kind())))
 	}
 	detail := openfeature.GenericResolutionDetail[T]{Value: value}
 	detail.Reason = openfeature.Reason(e.Reason)
@@ -99,35 +100,6 @@ func resolve[T any](ctx context.Context, p *Provider, flag string, defaultValue 
 		detail.FlagMetadata = p.flagMetadata(ctx, flag, e.Rule, e.RuleName)
 	}
 	return detail
-}
-
-// kindError says why the value that a flag serves cannot be returned.
-func kindError(flag string, e *flipper.Evaluation, want string) openfeature.ResolutionError {
-	if e.Variant == "" {
-		return openfeature.NewParseErrorResolutionError(
-			fmt.Sprintf("flag %q is disabled, and its rules cannot be read: its off variant is not known", flag), store.ErrUnreadable)
-	}
-	return openfeature.NewTypeMismatchResolutionError(
-		fmt.Sprintf("flag %q serves variant %q, whose value is %s, not %s", flag, e.Variant, kindName(e.Value.Kind()), want))
-}
-
-// kindName returns OpenFeature's word for a kind of value.
-func kindName(k targeting.Kind) string {
-	switch k {
-	case targeting.KindBool:
-		return "boolean"
-	case targeting.KindText:
-		return "a string"
-	case targeting.KindInt:
-		return "an int"
-	case targeting.KindFloat:
-		return "a float"
-	case targeting.KindList:
-		return "a list"
-	case targeting.KindObject:
-		return "an object"
-	}
-	return k.String()
 }
 
 func intOf(v targeting.Value) (int64, bool) {

@@ -24,8 +24,8 @@ const DefaultTargetingKey = "user_id"
 
 // WithTargetingKey names the attribute that OpenFeature's targeting key becomes, beside
 // the one that is called targetingKey: the attribute that rules and splits name. If the
-// evaluation context has an attribute of that name, that one counts. With "" there is
-// only targetingKey. The default is [DefaultTargetingKey].
+// evaluation context or the Go context has an attribute of that name, that one counts.
+// With "" there is only targetingKey. The default is [DefaultTargetingKey].
 func WithTargetingKey(name string) Option { return func(p *Provider) { p.targetingKey = name } }
 
 // WithInitTimeout sets how long Init waits for flags, even if its context allows

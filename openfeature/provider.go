@@ -34,6 +34,11 @@ type Provider struct {
 	noMetadata   bool
 	metadata     metadataCache
 
+	strings handles[string]
+	ints    handles[int64]
+	floats  handles[float64]
+	objects handles[objectOrList]
+
 	events  chan openfeature.Event // never closed: the SDK may listen again
 	reached atomic.Bool            // flags could be read once
 
@@ -59,6 +64,10 @@ func NewProvider(client *flipper.FeatureFlagClient, opts ...Option) *Provider {
 		initTimeout:  DefaultInitTimeout,
 		events:       make(chan openfeature.Event),
 	}
+	p.strings.declare = flipper.DeclareString
+	p.ints.declare = flipper.DeclareInt
+	p.floats.declare = flipper.DeclareFloat
+	p.objects.declare = declareObject
 	p.peeker, _ = p.store.(store.Peeker)
 	for _, opt := range opts {
 		opt(p)

@@ -4,15 +4,21 @@
 package flipperopenfeature_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-feature/go-sdk/openfeature"
 
 	"github.com/flipper-go/flipper"
+	"github.com/flipper-go/flipper/flippertest"
 	flipperopenfeature "github.com/flipper-go/flipper/openfeature"
+	"github.com/flipper-go/flipper/openfeature/internal/providertest"
 	"github.com/flipper-go/flipper/store"
 	"github.com/flipper-go/flipper/targeting"
 	"github.com/flipper-go/flipper/targeting/rules"
@@ -230,19 +236,149 @@ func TestSplitByTargetingKey(t *testing.T) {
 	}
 }
 
-// The client is asked once, and its hooks are told what the flag serves, also if that is
-// of another type than was asked for.
+// The client is asked once, and its hooks are told what OpenFeature's caller gets: the
+// value, or the default with the error. The error handler is not: errors are OpenFeature's.
 func TestOneEvaluation(t *testing.T) {
 	var asked evaluations
-	features := newClient(t, flipper.WithHook(&asked))
-	create(t, features, "flag", on, valued(t, `"grey"`, `"blue"`))
-	provider := flipperopenfeature.NewProvider(features)
-	provider.StringEvaluation(t.Context(), "flag", "", nothing)
-	got := provider.IntEvaluation(t.Context(), "flag", 7, nothing)
-	if message := got.ResolutionDetail().ErrorMessage; !strings.Contains(message, `variant "low", whose value is a string, not an int`) {
-		t.Errorf("the message is %q", message)
+	features := newClient(t, flipper.WithHook(&asked), flipper.WithErrorHandler(func(_ context.Context, name string, err error) {
+		t.Errorf("the error handler is told of %s: %v", name, err)
+	}))
+	for kind, values := range kinds {
+		create(t, features, kind, on, valued(t, values[0], values[1]))
 	}
-	if got := asked.reasons(); len(got) != 2 || got[0] != flipper.ReasonDefault || got[1] != flipper.ReasonDefault {
-		t.Errorf("evaluations have reasons %v", got)
+	client := ready(t, flipperopenfeature.NewProvider(features))
+	staff := openfeature.NewEvaluationContext("42", map[string]any{"email": "a@example.com"})
+	for kind := range kinds {
+		for as, otherwise := range defaults {
+			for range 2 {
+				asked.all = nil
+				_, details := evaluateAs(t, client, kind, as, staff)
+				if len(asked.all) != 1 {
+					t.Fatalf("%s as %s: %d evaluations", kind, as, len(asked.all))
+				}
+				told := asked.all[0]
+				switch {
+				case details.ErrorCode == "":
+					if told.Err != nil || told.Variant != "high" || told.Rule != 0 || string(told.Reason) != string(details.Reason) {
+						t.Errorf("%s as %s: hooks are told %+v", kind, as, told)
+					}
+				case as == "boolean": // a flag of any type can be asked whether it is on
+					if told.Err != nil || !told.Enabled || told.Variant != "high" {
+						t.Errorf("%s as %s: hooks are told %+v", kind, as, told)
+					}
+				default:
+					want := otherwise
+					if as == "object" {
+						want = nil
+					}
+					if !errors.Is(told.Err, flipper.ErrType) || told.Reason != flipper.ReasonError || told.Variant != "" || told.Value.Any() != want {
+						t.Errorf("%s as %s: hooks are told %+v, want %v and ErrType", kind, as, told, want)
+					}
+					if details.ErrorCode != openfeature.TypeMismatchCode || !strings.Contains(details.ErrorMessage, `variant "high"`) {
+						t.Errorf("%s as %s: %+v", kind, as, details)
+					}
+				}
+			}
+		}
+	}
+	for as, otherwise := range defaults {
+		asked.all = nil
+		evaluateAs(t, client, "missing", as, staff)
+		if as == "object" {
+			otherwise = nil
+		}
+		if len(asked.all) != 1 || !errors.Is(asked.all[0].Err, store.ErrNotFound) || asked.all[0].Value.Any() != otherwise {
+			t.Errorf("a missing flag as %s: hooks are told %+v", as, asked.all)
+		}
+	}
+}
+
+// More defaults than the provider has room for are answered like others.
+func TestManyDefaults(t *testing.T) {
+	_, provider := newValues(t, on)
+	for i := range 2500 {
+		if got := provider.IntEvaluation(t.Context(), "int", int64(i), nothing); got.Value != 1 || got.Variant != "low" {
+			t.Fatalf("%+v", got)
+		}
+		if got := provider.FloatEvaluation(t.Context(), "string", float64(i), nothing); got.Value != float64(i) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if got := provider.FloatEvaluation(t.Context(), "float", math.NaN(), nothing); got.Value != 0.25 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A kill reaches who asks a flag of any type as boolean also from a copy that is old,
+// where the reason does not say that the flag is disabled.
+func TestKilledStale(t *testing.T) {
+	flags := flippertest.NewStore(t)
+	features := flipper.New(flags, providertest.Quiet)
+	for kind, values := range kinds {
+		create(t, features, kind, on, valued(t, values[0], values[1]))
+		create(t, features, kind+"-killed", valued(t, values[0], values[1]))
+	}
+	client := ready(t, flipperopenfeature.NewProvider(features))
+	flags.GoStale(time.Minute)
+	staff := openfeature.NewEvaluationContext("42", map[string]any{"email": "a@example.com"})
+	for kind := range kinds {
+		for as := range answers[kind] {
+			got, details := evaluateAs(t, client, kind+"-killed", as, staff)
+			if !reflect.DeepEqual(got, answers[kind][as][0]) || details.Variant != "low" || details.Reason != "STALE" || details.ErrorCode != "" {
+				t.Errorf("killed %s as %s: %v, %+v", kind, as, got, details)
+			}
+		}
+		got, details := evaluateAs(t, client, kind+"-killed", "boolean", staff)
+		if got != false || details.Reason != "STALE" || details.ErrorCode != "" {
+			t.Errorf("killed %s as boolean: %v, %+v", kind, got, details)
+		}
+		if got, details := evaluateAs(t, client, kind, "boolean", staff); kind != "bool" && (got != true || details.ErrorCode != openfeature.TypeMismatchCode) {
+			t.Errorf("%s as boolean: %v, %+v; want TYPE_MISMATCH", kind, got, details)
+		}
+	}
+}
+
+// Rules see times as text, and nothing in an evaluation context that is nil.
+func TestTypedRulesAndContext(t *testing.T) {
+	features := newClient(t)
+	variants := []targeting.Variant{{Name: "old", Value: targeting.Text("old")}, {Name: "new", Value: targeting.Text("new")}}
+	create(t, features, "since", on, flipper.WithRules(rules.Definition{
+		Variants: variants, Off: "old", Default: "old",
+		Rules: []rules.Rule{{If: rules.All(rules.Is("since", "2026-03-04T12:30:15Z")), Serve: "new"}},
+	}))
+	provider := flipperopenfeature.NewProvider(features)
+	since := time.Date(2026, 3, 4, 13, 30, 15, 999, time.FixedZone("CET", 3600))
+	for _, test := range []struct {
+		flat   openfeature.FlattenedContext
+		want   string
+		reason openfeature.Reason
+	}{
+		{nil, "old", openfeature.DefaultReason},
+		{attributes("since", since), "new", openfeature.TargetingMatchReason},
+		{attributes("since", &since), "new", openfeature.TargetingMatchReason},
+		{attributes("since", since.Add(time.Second)), "old", openfeature.DefaultReason},
+		{attributes("since", (*time.Time)(nil)), "old", openfeature.DefaultReason},
+	} {
+		if got := provider.StringEvaluation(t.Context(), "since", "", test.flat); got.Value != test.want || got.Reason != test.reason {
+			t.Errorf("%v: %+v, want %s, %s", test.flat, got, test.want, test.reason)
+		}
+	}
+
+	_, all := newValues(t, on)
+	for as, kind := range map[string]string{"string": "string", "int": "int", "float": "float", "object": "list"} {
+		var got any
+		switch as {
+		case "string":
+			got = all.StringEvaluation(t.Context(), kind, "", nil).Value
+		case "int":
+			got = all.IntEvaluation(t.Context(), kind, 7, nil).Value
+		case "float":
+			got = all.FloatEvaluation(t.Context(), kind, 7, nil).Value
+		case "object":
+			got = all.ObjectEvaluation(t.Context(), kind, nil, nil).Value
+		}
+		if !reflect.DeepEqual(got, answers[kind][as][0]) {
+			t.Errorf("%s without a context: %v", as, got)
+		}
 	}
 }
