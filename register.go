@@ -86,7 +86,7 @@ func (d *declaration) creation() []CreateOption {
 // cannot be read may be as declared.
 func (d *declaration) check(f *store.Flag) error {
 	if d.fits == nil || f.Rules().Err() != nil {
-		return nil // whatever a flag serves, it is on or off
+		return nil //nolint:nilerr // whatever a flag serves, it is on or off
 	}
 	variants := f.Rules().Variants()
 	for i := range variants {

@@ -100,14 +100,14 @@ func (a *Access) Serve(mux http.Handler) http.Handler {
 		}
 		defer func() {
 			failure := recover()
-			if failure != nil && failure != http.ErrAbortHandler {
+			if failure != nil && failure != any(http.ErrAbortHandler) {
 				a.logger.LogAttrs(r.Context(), slog.LevelError, "a call made the server panic",
 					append(Caller(r.Context()), slog.Any("panic", failure), slog.String("stack", string(debug.Stack())))...)
 				if out.status == 0 {
 					out.WriteHeader(http.StatusInternalServerError)
 				}
 			}
-			a.ended(r, out, c, time.Since(began))
+			a.ended(r, out, time.Since(began))
 			if failure != nil {
 				panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to cut off an answer that is not whole
 			}
@@ -120,7 +120,7 @@ func (a *Access) Serve(mux http.Handler) http.Handler {
 
 // ended logs a call and tells the observer. Neither the query nor a header is logged:
 // they may hold what is nobody else's business.
-func (a *Access) ended(r *http.Request, out *response, c *caller, took time.Duration) {
+func (a *Access) ended(r *http.Request, out *response, took time.Duration) {
 	e := Ended{
 		Route:    route(r.Pattern),
 		Method:   method(r.Method),

@@ -87,17 +87,17 @@ func keep[Text ~[]byte](t *Text, text []byte) error {
 	return nil
 }
 
-// values reads an object, for the client's verbs.
-func values(field string, text []byte) (map[string]any, error) {
+// clientData reads client data, for the client's verbs.
+func clientData(text []byte) (map[string]any, error) {
 	if len(text) == 0 {
 		return nil, nil
 	}
 	v, err := targeting.ParseJSON(targeting.JSON(text))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", field, err)
+		return nil, fmt.Errorf("client_data: %w", err)
 	}
 	if v.Kind() != targeting.KindObject {
-		return nil, fmt.Errorf("%w %s: it is %s: send an object", store.ErrInvalid, field, v.Kind())
+		return nil, fmt.Errorf("%w client_data: it is %s: send an object", store.ErrInvalid, v.Kind())
 	}
 	m := make(map[string]any, len(v.Members()))
 	for _, member := range v.Members() {

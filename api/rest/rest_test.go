@@ -325,7 +325,7 @@ func TestEvaluate(t *testing.T) {
 	d.call(t, "POST", flags+"/evaluate", `{"flag_name":"ON","environment":"staging"}`).want(t, 400, "production")
 	d.call(t, "POST", flags+"/evaluate", `{"user_id":"u1"}`).want(t, 422, "flag_name")
 	d.call(t, "POST", flags+"/evaluate", `{"flag_name":"ON","user_id":["u1"]}`).want(t, 422, "user_id")
-	d.call(t, "POST", flags+"/evaluate", `{"flag_name":"ON","atributes":{}}`).want(t, 422, "atributes")
+	d.call(t, "POST", flags+"/evaluate", `{"flag_name":"ON","attribute":{}}`).want(t, 422, "attribute")
 	d.call(t, "POST", flags+"/evaluate", `flag_name=ON`, "Content-Type: application/x-www-form-urlencoded").want(t, 415, "application/json")
 }
 

@@ -56,6 +56,7 @@ func (p *position) Receiver() reflect.Value { return reflect.ValueOf(p).Elem().F
 // OnParamSet implements [huma.ParamReactor].
 func (p *position) OnParamSet(given bool, _ any) { p.Given = given }
 
+// RuleInput names a rule of a flag.
 type RuleInput struct {
 	WriteInput
 	Position int `path:"position" minimum:"0" doc:"Where the rule is, from 0."`
@@ -198,7 +199,7 @@ func (s *service) patchData(ctx context.Context, in *dataInput) (*flagOutput, er
 
 func (s *service) changeData(ctx context.Context, id string, in *dataInput, verb func(*flipper.FeatureFlagClient, context.Context, string, map[string]any) error) (*flagOutput, error) {
 	return s.change(ctx, id, &in.WriteInput, func(draft *flipper.FeatureFlagClient) error {
-		data, err := values("client_data", in.Body)
+		data, err := clientData(in.Body)
 		if err != nil {
 			return err
 		}

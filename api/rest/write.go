@@ -172,7 +172,7 @@ func (s *service) putFlag(ctx context.Context, in *putInput) (*flagOutput, error
 
 // create makes a flag that does not exist.
 func create(ctx context.Context, draft *flipper.FeatureFlagClient, name string, f NewFlag) error {
-	data, err := values("client_data", f.ClientData)
+	data, err := clientData(f.ClientData)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func create(ctx context.Context, draft *flipper.FeatureFlagClient, name string, 
 
 // replace gives a flag that exists all that it is to hold, and nothing else.
 func replace(ctx context.Context, draft *flipper.FeatureFlagClient, name string, f NewFlag) error {
-	data, err := values("client_data", f.ClientData)
+	data, err := clientData(f.ClientData)
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,7 @@ func patch(ctx context.Context, draft *flipper.FeatureFlagClient, name string, p
 		}
 	}
 	if len(p.ClientData) > 0 {
-		data, err := values("client_data", p.ClientData)
+		data, err := clientData(p.ClientData)
 		if err == nil {
 			err = draft.PatchClientData(ctx, name, data)
 		}

@@ -292,7 +292,7 @@ func (p *program) changedCarta(ctx context.Context, c *cli.Command, s *opened, n
 	}
 	f, err := s.Get(ctx, name)
 	if err != nil {
-		return nil // what was done has been said
+		return nil //nolint:nilerr // what was done has been said
 	}
 	traps := words.CartaTraps(f, time.Now())
 	if len(traps) == 0 {

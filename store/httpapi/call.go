@@ -75,7 +75,7 @@ func (s *Store) callWithin(ctx context.Context, timeout time.Duration, name stri
 
 // contextError returns why a context ended: its error, and its cause if that says more.
 func contextError(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != ctx.Err() {
+	if cause := context.Cause(ctx); !errors.Is(ctx.Err(), cause) {
 		return fmt.Errorf("%w (%w)", ctx.Err(), cause)
 	}
 	return ctx.Err()
