@@ -18,20 +18,20 @@ type options struct {
 	addMissing bool
 }
 
-// WithAddMissing has flags created that are missing in a store which has others. So
-// a flag that somebody has destroyed comes back when the program starts again. By
-// default only a store without any flag is seeded.
+// WithAddMissing also creates missing flags in a store that has others. So a flag that
+// somebody has destroyed comes back when the program starts again. By default, Seed only
+// fills a store without any flag.
 func WithAddMissing() Option { return func(o *options) { o.addMissing = true } }
 
-// Seed creates flags in a store that has none, and returns the names of those that it
-// has created. It never changes a flag that is there, readable or not, so several
-// instances of a program may seed one store at the same time: each flag is created
-// by one of them.
+// Seed creates flags in a store that has none, and returns the names of the flags that
+// it has created. It never changes an existing flag, readable or not. So several
+// instances of a program may seed one store at the same time: one of them creates each
+// flag.
 //
-// A flag whose rules cannot be read is refused with an error that matches
-// [store.ErrInvalid]. After an error the flags that were created are there, and the names are those. A
-// store that has some of the flags, because a process ended while it created them,
-// is not empty: only [WithAddMissing] gives it the others.
+// Seed refuses a flag whose rules cannot be read, with an error that matches
+// [store.ErrInvalid]. After an error, the returned names are the flags that were created
+// before it. If a process ends while it creates flags, the store is not empty any more:
+// only [WithAddMissing] creates the rest.
 func Seed(ctx context.Context, s store.Store, flags []*store.Flag, opts ...Option) (created []string, err error) {
 	var o options
 	for _, opt := range opts {

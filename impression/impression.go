@@ -1,8 +1,8 @@
 // Copyright The Flipper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package impression hands on what a flag client has decided, for whom and why, in
-// the background.
+// Package impression delivers, in the background, what a flag client has decided, for
+// whom and why.
 //
 //	recorder := impression.New(send, impression.WithAttributes("plan", "country"))
 //	defer recorder.Close(ctx)
@@ -32,17 +32,15 @@ import (
 	"github.com/flipper-go/flipper"
 )
 
-// A Handler takes a batch of impressions, in the order in which they were recorded.
-// The batch belongs to it. It is called from one goroutine, one batch after the
-// other, with a context that ends after the time of [WithTimeout], and when
-// [Recorder.Close] has to give up.
+// A Handler takes a batch of impressions, in the order in which they were recorded. It
+// owns the batch. It is called from one goroutine, one batch after the other. Its
+// context ends after the time of [WithTimeout], or when [Recorder.Close] gives up.
 //
-// An error is logged, and the batch is not handed over again: try again within, as
-// long as the context lasts.
+// The Recorder logs its error, and does not deliver the batch again: a handler that
+// wants to retry does so itself, while its context lasts.
 type Handler func(ctx context.Context, batch []flipper.Impression) error
 
-// ErrIncomplete says that [Recorder.Close] could not hand on all impressions in
-// time.
+// ErrIncomplete says that [Recorder.Close] could not deliver all impressions in time.
 var ErrIncomplete = errors.New("impressions were not handed on in time")
 
 // A Recorder is a [flipper.Recorder] with a queue. It is safe for concurrent use.

@@ -43,17 +43,16 @@ func newOptions(opts []Option) options {
 	return o
 }
 
-// WithQueueSize sets how many impressions may wait. The default is
-// [DefaultQueueSize]; it is at least 1. An impression takes about 120 bytes, and
-// its attributes.
+// WithQueueSize sets how many impressions may wait: at least 1. The default is
+// [DefaultQueueSize]. An impression takes about 120 bytes plus its attributes.
 func WithQueueSize(n int) Option { return func(o *options) { o.queueSize = n } }
 
-// WithMaxBatch sets how many impressions the handler gets at most. The default is
-// [DefaultMaxBatch]; it is at least 1, and at most the size of the queue.
+// WithMaxBatch sets the most impressions in one batch: at least 1, and at most the size
+// of the queue. The default is [DefaultMaxBatch].
 func WithMaxBatch(n int) Option { return func(o *options) { o.maxBatch = n } }
 
-// WithMaxWait sets how long an impression waits for others before it is handed on,
-// if the handler is not busy. The default is [DefaultMaxWait].
+// WithMaxWait sets how long an impression waits for others before it is delivered, if
+// the handler is not busy. The default is [DefaultMaxWait].
 func WithMaxWait(wait time.Duration) Option { return func(o *options) { o.maxWait = wait } }
 
 // WithTimeout sets when the context of one call of the handler ends. The default is

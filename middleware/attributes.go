@@ -10,10 +10,9 @@ import (
 	"github.com/flipper-go/flipper"
 )
 
-// Attributes puts attributes of each request into its context, where all guards
-// and evaluations further in find them. If several extractors give an attribute
-// of one name, the last of them counts, so a fallback comes before what it stands
-// in for.
+// Attributes puts attributes of each request into its context, where all guards and
+// evaluations further in find them. If several extractors return an attribute of one
+// name, the last one counts. So put a fallback before the extractor that it backs up.
 func Attributes(extractors ...Extractor) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,11 +9,11 @@ import (
 	"github.com/flipper-go/flipper"
 )
 
-// Require lets a request through to the next handler if the flag is on. If it is
-// off, the answer is 404 Not Found, or what [WithFallback] says.
+// Require passes a request on to the next handler if the flag is on. If it is off,
+// Require answers 404 Not Found, or with the handler of [WithFallback].
 //
-// The flag is asked at every request, with the attributes that its context
-// carries: put [Attributes] around the guard, or use [WithAttributes].
+// Every request evaluates the flag with the attributes of its context: put [Attributes]
+// around the guard, or use [WithAttributes].
 func Require(flag *flipper.FeatureFlag, opts ...Option) func(http.Handler) http.Handler {
 	g := guard{flag: flag, otherwise: flag.Default(), fallback: http.NotFoundHandler()}
 	for _, opt := range opts {

@@ -10,8 +10,8 @@ import (
 	"github.com/flipper-go/flipper"
 )
 
-// Switch returns a handler that hands each request to on if the flag is on, and to
-// off if not. It is [Require] with a fallback, for handlers of equal rank.
+// Switch returns a handler that passes each request to on if the flag is on, and to off
+// if not. It is [Require] with a fallback, for two handlers that stand side by side.
 func Switch(flag *flipper.FeatureFlag, on, off http.Handler, opts ...Option) http.Handler {
 	return Require(flag, slices.Concat(opts, []Option{WithFallback(off)})...)(on)
 }

@@ -176,9 +176,8 @@ const maxDepth = jsonscan.MaxDepth
 // is nested more than 500 deep is an error that matches [ErrInvalid].
 func ValueOf(v any) (Value, error) { return valueOf(v, 0) }
 
-// ValuesOf returns the values of Go values, as [ValueOf] does. A slice, an array or a
-// list, if it is the only one, stands for its elements: who has the values in a slice
-// may pass it as it is.
+// ValuesOf returns the values of Go values, as [ValueOf] does. A single slice, array or
+// list stands for its elements.
 func ValuesOf(values ...any) ([]Value, error) {
 	all := make([]Value, len(values))
 	for i, value := range values {

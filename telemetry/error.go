@@ -66,9 +66,9 @@ func ErrorType(err error) string {
 	return ErrorGeneral
 }
 
-// IsFailure reports whether an error of a store says that the store does not work.
-// That a flag is not there, or is there already, or was changed meanwhile, or cannot
-// be stored is an answer, and that the caller gave up is the caller's affair.
+// IsFailure reports whether an error of a store says that the store does not work. An
+// error about a flag is an answer: it does not exist, exists already, was changed by
+// somebody else, or cannot be stored. So is the error of a caller that gave up.
 func IsFailure(err error) bool {
 	switch ErrorType(err) {
 	case ErrorParse, ErrorUnavailable, ErrorTimeout, ErrorClosed, ErrorGeneral:

@@ -44,8 +44,8 @@ const DefaultMaxFlags = 1000
 const OtherFlags = "_other"
 
 // Evaluations counts evaluations by flag, answer, reason and type of error. It is a
-// [flipper.Hook]. It is safe for concurrent use; where the flag was counted before,
-// it takes no lock and does not allocate.
+// [flipper.Hook], and safe for concurrent use. Counting a flag again takes no lock and
+// does not allocate.
 type Evaluations struct {
 	maxFlags int
 	other    counts
@@ -129,7 +129,8 @@ func outcomeOf(e *flipper.Evaluation) int {
 // term in lower case, or "unknown" if it is none of those of package flipper.
 func Reason(e flipper.Evaluation) string { return outcomes[outcomeOf(&e)].reason }
 
-// NewEvaluations makes counts in which so many flags have some of their own at most.
+// NewEvaluations returns counts for at most so many flags. All others are counted
+// together, as [OtherFlags].
 func NewEvaluations(maxFlags int) *Evaluations {
 	e := &Evaluations{maxFlags: maxFlags}
 	e.flags.Store(new(map[string]*counts))
