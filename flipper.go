@@ -44,6 +44,8 @@
 // has a value. [FeatureFlagClient.StringOr], [FeatureFlagClient.IntOr] and
 // [FeatureFlagClient.FloatOr] return it, and [FeatureFlagClient.Evaluate] returns all
 // that is known of an answer: the variant, its value, the reason and the rule.
+// [ObjectOr] decodes an object into a type of the program's. [DeclareString] and its like
+// declare flags that have values, with handles as fast as those of boolean flags.
 //
 // # Errors
 //
