@@ -36,7 +36,6 @@ type scenario struct {
 	client   *openfeature.Client
 	features *flipper.FeatureFlagClient // of the provider's flags, always within reach
 	far      *providertest.FarStore     // nil unless the provider's backend can be lost
-	broken   bool                       // the provider cannot answer
 	waiting  bool                       // Init waits for the backend
 	witness  providertest.Witness
 	tracked  []string
@@ -171,7 +170,6 @@ func (s *scenario) provider(state string) error {
 		flipperopenfeature.WithTracking(func(_ context.Context, event string, _ openfeature.EvaluationContext, _ openfeature.TrackingEventDetails) {
 			s.tracked = append(s.tracked, event)
 		}))
-	s.broken = state != "stable" && state != "stale"
 	switch state {
 	case "not ready":
 		s.waiting = true
