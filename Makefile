@@ -3,7 +3,7 @@
 
 GO ?= go
 FUZZTIME ?= 10s
-TESTTIMEOUT ?= 10m
+TESTTIMEOUT ?= 20m
 
 # Tools run at these versions, outside our go.mod: who imports this module does
 # not get them. go run asks a proxy about the module each time; with the module
