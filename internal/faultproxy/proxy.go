@@ -222,8 +222,8 @@ func (p *Proxy) serve(client net.Conn) {
 	l := newLink(p, client, server)
 	p.mu.Lock()
 	p.links[l] = struct{}{}
-	if p.isClosed() {
-		l.reset()
+	if p.listener == nil || p.isClosed() {
+		l.reset() // it came before Refuse, and would otherwise slip past a Cut after that
 	}
 	p.mu.Unlock()
 	l.run()
