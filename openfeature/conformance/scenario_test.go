@@ -116,6 +116,25 @@ func (s *scenario) steps() map[string]any {
 		`^the event details must indicate "([^"]*)" was altered$`:                                              s.altered,
 		`^an event was tracked with tracking event name "([^"]*)"$`:                                            s.trackEvent,
 		`^the tracking provider should have been called with event name "([^"]*)"$`:                            s.wasTracked,
+		`^nothing should have been tracked$`:                                                                   func() error { return s.expect("tracked", "") },
+		`^the tracking operation shall error$`:                                                                 s.trackingFailed,
+
+		// Of evaluation.feature, whose words are older.
+		`^an? (boolean|string|integer|float) flag with key "([^"]*)" is evaluated with (?:details and )?default value "?([^"]*)"?$`: s.evaluateAs,
+		`^an (object) flag with key "([^"]*)" is evaluated with (?:details and )?a (null) default value$`:                           s.evaluateAs,
+		`^a flag with key "([^"]*)" is evaluated with default value "([^"]*)"$`:                                                     func(flag, otherwise string) error { return s.evaluateAs("string", flag, otherwise) },
+		`^a non-existent (string) flag with key "([^"]*)" is evaluated with details and a (?:default|fallback) value "([^"]*)"$`:    s.evaluateAs,
+		`^a string flag with key "([^"]*)" is evaluated as an integer, with details and a (?:default|fallback) value (\d+)$`:        func(flag, otherwise string) error { return s.evaluateAs("integer", flag, otherwise) },
+		`^the resolved (?:boolean|string|integer|float) (?:value|response) should be "?([^"]*)"?$`:                                  func(want string) error { return s.expect("value", want) },
+		`^the resolved (?:boolean|string|integer|float) details value should be "?([^",]*)"?, the variant should be "([^"]*)", and the reason should be "([^"]*)"$`: func(want, variant, reason string) error {
+			return errors.Join(s.expect("value", want), s.served(variant, reason))
+		},
+		`^the variant should be "([^"]*)", and the reason should be "([^"]*)"$`:                                                                                           s.served,
+		`^the resolved object (?:details )?value should be contain fields "([^"]*)", "([^"]*)", and "([^"]*)", with values "([^"]*)", "([^"]*)" and (\d+), respectively$`: s.hasFields,
+		`^context contains keys "([^"]*)", "([^"]*)", "([^"]*)", "([^"]*)" with values "([^"]*)", "([^"]*)", (\d+), "([^"]*)"$`:                                           s.fourAttributes,
+		`^the resolved flag value is "([^"]*)" when the context is empty$`:                                                                                                s.withoutContext,
+		`^the default (?:string|integer) value should be returned$`:                                                                                                       func() error { return s.expect("value", fmt.Sprint(s.otherwise)) },
+		`^the reason should indicate an error and the error code should indicate a (?:missing flag|type mismatch) with "([^"]*)"$`:                                        func(code string) error { return errors.Join(s.expect("reason", "ERROR"), s.expect("error-code", code)) },
 	}
 }
 
@@ -195,74 +214,81 @@ func (s *scenario) provider(state string) error {
 
 var on = flipper.WithEnabled(true)
 
-var (
-	greeting = targeting.Variant{Name: "greeting", Value: targeting.Text("hi")}
-	parting  = targeting.Variant{Name: "parting", Value: targeting.Text("bye")}
-	one      = targeting.Variant{Name: "one", Value: targeting.Int(1)}
-	ten      = targeting.Variant{Name: "ten", Value: targeting.Int(10)}
-	tenth    = targeting.Variant{Name: "tenth", Value: targeting.Float(0.1)}
-	half     = targeting.Variant{Name: "half", Value: targeting.Float(0.5)}
-	empty    = targeting.Variant{Name: "empty", Value: targeting.Object()}
-	template = targeting.Variant{Name: "template", Value: targeting.Object(
-		targeting.Member{Key: "showImages", Value: targeting.Bool(true)},
-		targeting.Member{Key: "title", Value: targeting.Text("Check out these pics!")},
-		targeting.Member{Key: "imagesPerPage", Value: targeting.Int(100)},
-	)}
-	internal = targeting.Variant{Name: "internal", Value: targeting.Text("INTERNAL")}
-	external = targeting.Variant{Name: "external", Value: targeting.Text("EXTERNAL")}
+// specifiedFlags are those of the specification's test-flags.json, with its variants and
+// rules, and some of our own.
+var specifiedFlags = map[string][]flipper.CreateOption{
+	"boolean-flag":               {on},
+	"boolean-disabled-flag":      nil,
+	"boolean-zero-flag":          {on, serves("zero", zeroes["boolean"])},
+	"boolean-targeted-zero-flag": {on, serves("zero", zeroes["boolean"], ballmer)},
+	"string-flag":                {on, serves("greeting", values{"greeting": "hi", "parting": "bye"})},
+	"string-disabled-flag":       {serves("greeting", values{"greeting": "hi", "off": "bye"})},
+	"string-zero-flag":           {on, serves("zero", zeroes["string"])},
+	"string-targeted-zero-flag":  {on, serves("zero", zeroes["string"], ballmer)},
+	"integer-flag":               {on, serves("ten", values{"one": 1, "ten": 10})},
+	"integer-disabled-flag":      {serves("ten", values{"off": 1, "ten": 10})},
+	"integer-zero-flag":          {on, serves("zero", zeroes["integer"])},
+	"integer-targeted-zero-flag": {on, serves("zero", zeroes["integer"], ballmer)},
+	"float-flag":                 {on, serves("half", values{"tenth": 0.1, "half": 0.5})},
+	"float-disabled-flag":        {serves("half", values{"off": 0.1, "half": 0.5})},
+	"float-zero-flag":            {on, serves("zero", zeroes["float"])},
+	"float-targeted-zero-flag":   {on, serves("zero", zeroes["float"], ballmer)},
+	"object-flag":                {on, serves("template", values{"empty": object{}, "template": pictures})},
+	"object-disabled-flag":       {serves("template", values{"off": object{"a": 1}, "template": pictures})},
+	"object-zero-flag":           {on, serves("zero", zeroes["object"])},
+	"object-targeted-zero-flag":  {on, serves("zero", zeroes["object"], ballmer)},
+	"context-aware":              {on, serves("external", audiences, rules.Rule{If: rules.All(rules.Is("customer", false)), Serve: "internal"})},
+	"complex-targeted": {on, serves("external", audiences, rules.Rule{If: rules.All(rules.Is("email", "ballmer@macrosoft.com"),
+		rules.Is("role", "admin"), rules.GreaterOrEqual("age", 65), rules.Is("customer", false)), Serve: "internal"})},
+	// One suite asks for it as a string, another as an int, and both want a mismatch.
+	"wrong-flag": {on},
+	"async-flag": {on}, "changing-flag": nil,
+	"metadata-flag": {on, flipper.WithClientData(object{"string": "1.0.2", "integer": 2, "float": 0.1, "double": 0.1, "boolean": true})},
+
+	"disabled-flag": nil,
+	"whole-flag":    {on, serves("seven", values{"seven": 7.0})},
+	"list-flag":     {on, serves("two", values{"two": []any{"a", 1}})},
+	"email-flag":    {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com")))},
+	"adults-flag":   {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com"), carta.GreaterOrEqual("age", 18)))},
+	"nobody-flag":   {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0), "user_id"))},
+	"everyone-flag": {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id"))},
+	"split-flag": {on, serves("greeting", values{"greeting": "hi", "parting": "bye"},
+		rules.Rule{Split: rules.Percent("user_id", 100, "parting")})},
+}
+
+type (
+	values map[string]any // by variant
+	object = map[string]any
 )
 
-func zero(v targeting.Value) targeting.Variant { return targeting.Variant{Name: "zero", Value: v} }
-
-// serving returns what makes a flag that serves a variant, unless a rule decides. While it
-// is disabled it serves off.
-func serving(v, off targeting.Variant, all ...rules.Rule) flipper.CreateOption {
-	variants := []targeting.Variant{v}
-	if off.Name != v.Name {
-		variants = append(variants, off)
+var (
+	pictures  = object{"showImages": true, "title": "Check out these pics!", "imagesPerPage": 100}
+	audiences = values{"internal": "INTERNAL", "external": "EXTERNAL"}
+	zeroes    = map[string]values{
+		"boolean": {"zero": false, "non-zero": true},
+		"string":  {"zero": "", "non-zero": "str"},
+		"integer": {"zero": 0, "non-zero": 1},
+		"float":   {"zero": 0.0, "non-zero": 1.0},
+		"object":  {"zero": object{}, "non-zero": pictures},
 	}
-	return flipper.WithRules(rules.Definition{Variants: variants, Off: off.Name, Default: v.Name, Rules: all})
-}
+	ballmer = rules.Rule{If: rules.All(rules.Is("email", "ballmer@macrosoft.com")), Serve: "zero"}
+)
 
-// targeted returns the rule of the specification's flags with targeting.
-func targeted(variant string) rules.Rule {
-	return rules.Rule{If: rules.All(rules.Is("email", "ballmer@macrosoft.com")), Serve: variant}
-}
-
-// specifiedFlags are named after those of the specification's test-flags.json.
-var specifiedFlags = map[string][]flipper.CreateOption{
-	"boolean-flag": {on},
-	"string-flag":  {on, serving(greeting, parting)},
-	"integer-flag": {on, serving(ten, one)},
-	"float-flag":   {on, serving(half, tenth)},
-	"object-flag":  {on, serving(template, empty)},
-	"wrong-flag": {on, serving(
-		targeting.Variant{Name: "one", Value: targeting.Text("uno")},
-		targeting.Variant{Name: "two", Value: targeting.Text("dos")},
-	)},
-	"context-aware": {on, serving(external, internal, rules.Rule{
-		If: rules.All(rules.Is("customer", false), rules.Is("fn", "Sulisław"), rules.Is("ln", "Świętopełk"), rules.Is("age", 29)), Serve: "internal",
-	})},
-	"string-zero-flag":           {on, serving(zero(targeting.Text("")), greeting)},
-	"integer-zero-flag":          {on, serving(zero(targeting.Int(0)), one)},
-	"float-zero-flag":            {on, serving(zero(targeting.Float(0)), tenth)},
-	"object-zero-flag":           {on, serving(zero(targeting.Object()), template)},
-	"string-targeted-zero-flag":  {on, serving(greeting, zero(targeting.Text("")), targeted("zero"))},
-	"integer-targeted-zero-flag": {on, serving(one, zero(targeting.Int(0)), targeted("zero"))},
-	"float-targeted-zero-flag":   {on, serving(tenth, zero(targeting.Float(0)), targeted("zero"))},
-	"object-targeted-zero-flag":  {on, serving(template, zero(targeting.Object()), targeted("zero"))},
-	"string-disabled-flag":       {serving(greeting, parting)},
-	"integer-disabled-flag":      {serving(ten, one)},
-	"float-disabled-flag":        {serving(half, tenth)},
-	"object-disabled-flag":       {serving(template, empty)},
-	"async-flag":                 {on},
-	"disabled-flag":              nil, "boolean-disabled-flag": nil, "boolean-zero-flag": nil, "changing-flag": nil,
-	"email-flag":                 {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com")))},
-	"boolean-targeted-zero-flag": {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "ballmer@macrosoft.com")))},
-	"adults-flag":                {on, flipper.WithConditions(carta.NewCondition(carta.Equal("email", "a@example.com"), carta.GreaterOrEqual("age", 18)))},
-	"nobody-flag":                {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(0), "user_id"))},
-	"everyone-flag":              {on, flipper.WithBucketer(carta.NewConsistentHashBucketer(carta.FixedPercentage(1), "user_id"))},
-	"metadata-flag":              {on, flipper.WithClientData(map[string]any{"string": "1.0.2", "integer": 2, "float": 0.1, "double": 0.1, "boolean": true})},
+// serves returns the option for a flag of these values. Its off variant is the one called
+// off, or else the default.
+func serves(byDefault string, of values, asked ...rules.Rule) flipper.CreateOption {
+	d := rules.Definition{Default: byDefault, Off: byDefault, Rules: asked}
+	if _, ok := of["off"]; ok {
+		d.Off = "off"
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		value, err := targeting.ValueOf(of[name])
+		if err != nil {
+			panic(err)
+		}
+		d.Variants = append(d.Variants, targeting.Variant{Name: name, Value: value})
+	}
+	return flipper.WithRules(d)
 }
 
 func (s *scenario) hasStatus(want string) error {
@@ -295,6 +321,41 @@ func (s *scenario) flagAndDefault(kind, flag, otherwise string) (err error) {
 	s.kind, s.flag = strings.ToLower(kind), flag
 	s.otherwise, err = typed(kind, otherwise)
 	return err
+}
+
+func (s *scenario) evaluateAs(kind, flag, otherwise string) error {
+	if err := s.flagAndDefault(kind, flag, otherwise); err != nil {
+		return err
+	}
+	s.evaluate()
+	return nil
+}
+
+func (s *scenario) served(variant, reason string) error {
+	return errors.Join(s.expect("variant", variant), s.expect("reason", reason))
+}
+
+func (s *scenario) hasFields(key1, key2, key3, value1, value2, value3 string) error {
+	want := fmt.Sprintf("{%q: %s, %q: %q, %q: %s}", key1, value1, key2, value2, key3, value3)
+	return s.expect("value", want)
+}
+
+// fourAttributes sets attributes whose types the step leaves open: the SDK's own test
+// takes true and false for booleans.
+func (s *scenario) fourAttributes(key1, key2, key3, key4, value1, value2, value3, value4 string) error {
+	for key, text := range map[string]string{key1: value1, key2: value2, key4: value4} {
+		s.set(key, text)
+		if value, err := strconv.ParseBool(text); err == nil {
+			s.set(key, value)
+		}
+	}
+	return s.attribute(key3, "integer", value3)
+}
+
+func (s *scenario) withoutContext(want string) error {
+	s.attributes = nil
+	s.evaluate()
+	return s.expect("value", want)
 }
 
 func (s *scenario) set(key string, value any) {
@@ -342,26 +403,38 @@ func (s *scenario) checked(value any, details openfeature.EvaluationDetails, err
 	return openfeature.InterfaceEvaluationDetails{Value: value, EvaluationDetails: details}
 }
 
-// wanted returns what is to be expected of our flag, given what the specification
-// expects of its.
+// wanted returns what is to be expected of the provider, given what the specification
+// expects of its own.
 func (s *scenario) wanted(field, want string) string {
 	for _, d := range differences {
-		if answer, ok := d.answers[field]; ok && d.scenario == s.name && d.flag == s.flag && s.kind == "boolean" {
+		if answer, ok := d.answers[field]; ok && d.scenario == s.name {
 			return answer
 		}
 	}
 	if field == "value" {
 		if value, err := typed(s.kind, want); err == nil {
-			return fmt.Sprint(value)
+			return written(value)
 		}
 	}
 	return want
 }
 
+// written returns a value as JSON. A float that is no part of an object says that it is one.
+func written(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	if _, ok := value.(float64); ok {
+		return "float " + string(text)
+	}
+	return string(text)
+}
+
 func (s *scenario) expect(field, want string) error {
 	got := map[string]string{
-		"value": fmt.Sprint(s.details.Value), "reason": string(s.details.Reason), "error-code": string(s.details.ErrorCode),
-		"variant": s.details.Variant, "flag key": s.details.FlagKey,
+		"value": written(s.details.Value), "reason": string(s.details.Reason), "error-code": string(s.details.ErrorCode),
+		"variant": s.details.Variant, "flag key": s.details.FlagKey, "tracked": map[int]string{1: "one"}[len(s.tracked)],
 	}[field]
 	if want = s.wanted(field, want); got != want {
 		return fmt.Errorf("%s is %q, want %q: %+v", field, got, want, s.details)
@@ -633,3 +706,6 @@ func (s *scenario) wasTracked(name string) error {
 	}
 	return nil
 }
+
+// trackingFailed expects an error that the SDK's Track does not return.
+func (s *scenario) trackingFailed() error { return s.expect("error of tracking", "some") }

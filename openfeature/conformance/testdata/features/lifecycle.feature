@@ -16,25 +16,39 @@ Feature: States and events
   # 1.7.6, 1.7.7
   Scenario Outline: A provider that cannot answer gives the default
     Given a <provider> provider
-    And a Boolean-flag with key "boolean-flag" and a default value "true"
+    And a <type>-flag with key "<key>" and a default value "<default>"
     When the flag was evaluated with details
-    Then the resolved details value should be "true"
+    Then the resolved details value should be "<default>"
     And the reason should be "ERROR"
     And the error-code should be "<code>"
 
     Examples:
-      | provider  | code               |
-      | not ready | PROVIDER_NOT_READY |
-      | error     | PROVIDER_NOT_READY |
-      | fatal     | PROVIDER_FATAL     |
+      | provider  | code               | type    | key          | default  |
+      | not ready | PROVIDER_NOT_READY | Boolean | boolean-flag | true     |
+      | not ready | PROVIDER_NOT_READY | String  | string-flag  | text     |
+      | not ready | PROVIDER_NOT_READY | Integer | integer-flag | 7        |
+      | not ready | PROVIDER_NOT_READY | Float   | float-flag   | 7.5      |
+      | not ready | PROVIDER_NOT_READY | Object  | object-flag  | {"b": 2} |
+      | error     | PROVIDER_NOT_READY | Boolean | boolean-flag | true     |
+      | fatal     | PROVIDER_FATAL     | Boolean | boolean-flag | true     |
+      | fatal     | PROVIDER_FATAL     | String  | string-flag  | text     |
+      | fatal     | PROVIDER_FATAL     | Integer | integer-flag | 7        |
+      | fatal     | PROVIDER_FATAL     | Float   | float-flag   | 7.5      |
+      | fatal     | PROVIDER_FATAL     | Object  | object-flag  | {"b": 2} |
 
   # 5.1.2
-  Scenario: A provider whose backend is gone answers from what it has
+  Scenario Outline: A provider whose backend is gone answers from what it has
     Given a stale provider
-    And a Boolean-flag with key "boolean-flag" and a default value "false"
+    And a <type>-flag with key "<key>" and a default value "<default>"
     When the flag was evaluated with details
-    Then the resolved details value should be "true"
+    Then the resolved details value should be "<value>"
     And the reason should be "STALE"
+
+    Examples:
+      | type    | key                  | default | value |
+      | Boolean | boolean-flag         | false   | true  |
+      | String  | string-flag          | text    | hi    |
+      | Boolean | string-disabled-flag | true    | false |
 
   # 5.3.1
   Scenario: Initialisation
