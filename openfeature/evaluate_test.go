@@ -212,15 +212,6 @@ func (e *evaluations) Evaluated(_ context.Context, _ string, evaluation flipper.
 	e.all = append(e.all, evaluation)
 }
 
-func (e *evaluations) reasons() (reasons []flipper.Reason) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, evaluation := range e.all {
-		reasons = append(reasons, evaluation.Reason)
-	}
-	return reasons
-}
-
 func TestFlagMetadata(t *testing.T) {
 	features := newClient(t)
 	create(t, features, "plain", on)
