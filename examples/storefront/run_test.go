@@ -132,7 +132,7 @@ func TestRun(t *testing.T) {
 	log := s.log.String()
 	for _, line := range []string{
 		`"msg":"flags are registered","missing":null,"undeclared":null,"expired":`,
-		`"msg":"flag evaluated","feature_flag":{"key":"storefront.new_home","enabled":false,"reason":"disabled","attributes":{"plan":"pro"}}`,
+		`"msg":"flag evaluated","feature_flag":{"key":"storefront.new_home","enabled":false,"reason":"disabled","variant":"off","attributes":{"plan":"pro"}}`,
 	} {
 		if !strings.Contains(log, line) {
 			t.Errorf("the log does not have %s:\n%s", line, log)
